@@ -1,0 +1,67 @@
+# Every target makes the virtual environment it needs. Python 3.11+, make and the package registries suffice.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+LINTED := engine dispatcher workflows local cli infra tests benchmarks app.py
+
+# The CDK's command line, pinned: it must be able to read what our aws-cdk-lib writes.
+CDK := $(BIN)/npx --yes aws-cdk@2.1148.1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test check lint types contracts package synth bench clean
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/local.stamp  ## watch one workflow run start to end on this machine
+	@$(BIN)/refluxo demo
+
+local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C
+	@$(BIN)/refluxo local
+
+test: $(VENV)/dev.stamp  ## the tests
+	$(BIN)/pytest -n 2
+
+check: lint types contracts synth test  ## everything CI runs
+
+lint: $(VENV)/dev.stamp  ## format and style
+	$(BIN)/ruff format --check $(LINTED)
+	$(BIN)/ruff check $(LINTED)
+
+types: $(VENV)/dev.stamp  ## strict types
+	$(BIN)/mypy $(LINTED)
+
+contracts: $(VENV)/dev.stamp  ## which room may import which
+	$(BIN)/lint-imports --no-cache
+
+package: $(VENV)/dev.stamp  ## what the functions ship, in build/package
+	@$(BIN)/python -m infra.package
+
+synth: package  ## the CloudFormation template, in cdk.out
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python app.py && ls cdk.out/*.template.json
+
+bench: $(VENV)/dev.stamp  ## speed, as ratios within one run
+	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or later, or say PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old; Python 3.11 or later is needed (PYTHON=/path/to/python3.11)"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: this Python has no venv; install it (on Debian: apt-get install python3-venv)"; exit 2; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/local.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing what the local stack needs (once)"
+	@$(PIP) --editable '.[local]'
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing what development needs (once)"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/local.stamp

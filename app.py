@@ -1,0 +1,14 @@
+"""The CDK's entry point: ``cdk synth`` runs it, and ``python app.py`` alone writes cdk.out as well."""
+
+from __future__ import annotations
+
+import sys
+
+from infra.assembly import refluxo_app
+from infra.package import PackageError
+from infra.settings import InvalidSettings
+
+try:
+    refluxo_app().synth()
+except (InvalidSettings, PackageError) as error:
+    sys.exit(str(error))

@@ -1,0 +1,91 @@
+"""``refluxo``: reads the command line, and imports what a command needs when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+DEFAULT_PORT: Final = 8080
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command. Exit code 0: done; 1: it failed; 2: it could not be tried, and why is said."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"refluxo: {error.name} is not installed; install the extra: pip install 'refluxo-dispatcher[local]'\n"
+        )
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="refluxo", description="Durable workflows on AWS with nothing to operate.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo",
+        help="watch one workflow run start to end on this machine",
+        description="Starts the local stack, runs the content-approval workflow through it over HTTP, and stops.",
+        epilog="example: refluxo demo",
+    )
+    demo.add_argument("--port", type=int, default=0, help="port of the HTTP API (default: a free one)")
+    demo.set_defaults(command=_demo)
+    local = commands.add_parser(
+        "local",
+        help="the whole product on this machine, until Ctrl-C",
+        description="Serves the HTTP API over an emulated AWS. Its state is in memory and goes with it.",
+        epilog="example: refluxo local --port 8080 --registry workflows:registry",
+    )
+    local.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port (default: {DEFAULT_PORT}; 0: a free one)")
+    local.add_argument("--registry", default="workflows:registry", help="your registry, as module:attribute")
+    local.set_defaults(command=_local)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415  (each command imports what it needs)
+
+    from cli.demo import run_demo  # noqa: PLC0415
+    from local.stack import PortTaken  # noqa: PLC0415
+
+    try:
+        return run_demo(Console(highlight=False), port=options.port)
+    except PortTaken as error:
+        sys.stderr.write(f"refluxo: {error}\n")
+        return EXIT_USAGE
+
+
+def _local(options: argparse.Namespace) -> int:
+    from engine.errors import InvalidDefinition  # noqa: PLC0415
+    from local import LocalStack  # noqa: PLC0415
+    from local.stack import PortTaken  # noqa: PLC0415
+
+    sys.path.insert(0, "")  # the registry is looked for where the command is called
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        with LocalStack(registry=options.registry, port=options.port) as stack:
+            print(f"Refluxo serves {stack.url} over an emulated AWS at {stack.emulator_url}")
+            print("Its state is in memory: it goes when you stop it with Ctrl-C. Start a run:\n")
+            print(f"  curl -s {stack.url}/workflows/content-approval/runs \\")
+            print("""    -H 'content-type: application/json' -d '{"input": {"title": "Hi", "text": "Hello"}}'\n""")
+            sys.stdout.flush()
+            stopped.wait()
+    except (PortTaken, InvalidDefinition, ValueError) as error:
+        sys.stderr.write(f"refluxo: {error}\n")
+        return EXIT_USAGE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

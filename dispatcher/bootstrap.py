@@ -1,0 +1,191 @@
+"""The composition root: the one place that knows which adapter stands behind which port.
+
+It alone reads the environment. Everything is built when it is first asked for, so a function pays only for
+what it uses.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from dispatcher import clock
+from dispatcher.catalog import Catalog
+from dispatcher.ports import RunStore, SecretSource, StepQueue
+from dispatcher.settings import InvalidSettings, Settings
+from dispatcher.webhook_token import WebhookTokens
+from engine import Registry
+from engine.expressions import JexlTransformEngine
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+    from dispatcher.dispatch import Dispatcher
+    from dispatcher.front_door import FrontDoor
+    from dispatcher.http_api import HttpApi
+    from dispatcher.sweep import Sweep
+
+
+class Clients(Protocol):
+    """Makes AWS clients."""
+
+    def dynamodb(self) -> DynamoDBClient:
+        """A DynamoDB client."""
+        ...
+
+    def sqs(self) -> SQSClient:
+        """An SQS client."""
+        ...
+
+    def secretsmanager(self) -> SecretsManagerClient:
+        """A Secrets Manager client."""
+        ...
+
+
+class AwsClients:
+    """Clients of the account the function runs in; endpoints by botocore's ``AWS_ENDPOINT_URL*``."""
+
+    def dynamodb(self) -> DynamoDBClient:
+        """A DynamoDB client."""
+        import boto3  # noqa: PLC0415  (functions that use no client do not pay for it)
+
+        return boto3.client("dynamodb")
+
+    def sqs(self) -> SQSClient:
+        """An SQS client."""
+        import boto3  # noqa: PLC0415
+
+        return boto3.client("sqs")
+
+    def secretsmanager(self) -> SecretsManagerClient:
+        """A Secrets Manager client."""
+        import boto3  # noqa: PLC0415
+
+        return boto3.client("secretsmanager")
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """What stands behind the ports, and the defaults for time and ids."""
+
+    store: RunStore
+    queue: StepQueue
+    secrets: SecretSource
+    now_ms: Callable[[], int] = clock.now_ms
+    new_id: Callable[[], str] = clock.new_id
+
+
+def aws_adapters(settings: Settings, clients: Clients) -> Adapters:
+    """The adapters for AWS, or for anything that speaks its protocols."""
+    from dispatcher.dynamodb_store import DynamoDbRunStore  # noqa: PLC0415  (imports botocore)
+    from dispatcher.secrets_manager import SecretsManagerSecret  # noqa: PLC0415
+    from dispatcher.sqs_queue import SqsStepQueue  # noqa: PLC0415
+
+    return Adapters(
+        store=DynamoDbRunStore(clients.dynamodb(), settings.table_name),
+        queue=SqsStepQueue(clients.sqs(), settings.queue_url, settings.parked_queue_url),
+        secrets=SecretsManagerSecret(clients.secretsmanager, settings.webhook_secret_id),
+    )
+
+
+class App:
+    """Everything a handler may need, each part built when it is first asked for."""
+
+    def __init__(self, settings: Settings, adapters: Adapters, registry: Registry) -> None:
+        self.settings = settings
+        self.adapters = adapters
+        self.registry = registry
+
+    @cached_property
+    def tokens(self) -> WebhookTokens:
+        """Webhook tokens of this deployment."""
+        return WebhookTokens(self.adapters.secrets, self.settings.public_url)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Definitions, pinned."""
+        return Catalog(self.registry, self.adapters.store, (JexlTransformEngine(),))
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """Executes steps."""
+        from dispatcher.dispatch import Dispatcher  # noqa: PLC0415
+
+        return Dispatcher(
+            store=self.adapters.store,
+            queue=self.adapters.queue,
+            catalog=self.catalog,
+            tokens=self.tokens,
+            now_ms=self.adapters.now_ms,
+            new_id=self.adapters.new_id,
+            rng=clock.new_rng(),
+            steps_per_invocation=self.settings.steps_per_invocation,
+            run_steps_max=self.settings.run_steps_max,
+        )
+
+    @cached_property
+    def front_door(self) -> FrontDoor:
+        """Starts, shows and signals runs."""
+        from dispatcher.front_door import FrontDoor  # noqa: PLC0415
+
+        return FrontDoor(
+            store=self.adapters.store,
+            queue=self.adapters.queue,
+            catalog=self.catalog,
+            tokens=self.tokens,
+            now_ms=self.adapters.now_ms,
+            new_id=self.adapters.new_id,
+        )
+
+    @cached_property
+    def http_api(self) -> HttpApi:
+        """Answers HTTP events."""
+        from dispatcher.http_api import HttpApi  # noqa: PLC0415
+
+        return HttpApi(self.front_door, self.adapters.store, self.adapters.queue)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """Looks after due marks."""
+        from dispatcher.sweep import Sweep  # noqa: PLC0415
+
+        return Sweep(store=self.adapters.store, queue=self.adapters.queue, now_ms=self.adapters.now_ms)
+
+
+def load_registry(path: str) -> Registry:
+    """The user's registry, named like an ASGI app.
+
+    Raises:
+        InvalidSettings: the module or the attribute is not there, or is no Registry.
+    """
+    module_name, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != module_name and not module_name.startswith(f"{error.name}."):
+            raise
+        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; there is no module {error.name!r}") from None
+    except AttributeError:
+        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; {module_name!r} has no {attribute!r}") from None
+    if not isinstance(found, Registry):
+        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; that is a {type(found).__name__}, not a Registry")
+    return found
+
+
+def build(settings: Settings, clients: Clients) -> App:
+    """The app over AWS, or over anything that speaks its protocols."""
+    logging.getLogger("refluxo").setLevel(settings.log_level)
+    return App(settings, aws_adapters(settings, clients), load_registry(settings.registry))
+
+
+@cache
+def app() -> App:
+    """The process's app, built on the first event from the process's environment."""
+    return build(Settings.from_env(os.environ), AwsClients())

@@ -1,0 +1,22 @@
+"""The shell's defaults for time, ids and randomness: the only file here that reads any of them."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+
+
+def now_ms() -> int:
+    """Wall clock, epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    """An id nobody else has: a random UUID as 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def new_rng() -> random.Random:
+    """A generator seeded by the operating system."""
+    return random.Random()  # noqa: S311  (jitter, not secrets)

@@ -1,0 +1,261 @@
+"""What callers may do with runs: start one, look at one, signal one. Knows nothing of HTTP.
+
+Every write here sets the run's due mark in the same write, and only then sends a message: a crash in between
+is repaired by the sweep, and by the caller who tries again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dispatcher.catalog import Catalog
+from dispatcher.due import mark_of_outside_call
+from dispatcher.errors import ItemTooLarge, RunFinished, Terminal
+from dispatcher.head import Head, Pending
+from dispatcher.messages import Continuation
+from dispatcher.ports import RunStore, StepQueue
+from dispatcher.signals import deliver, inbox_name
+from dispatcher.table_schema import DUE_SHARDS
+from dispatcher.webhook_token import Claims, InvalidToken, WebhookTokens
+from engine import Snapshot, Status, WaitAddress
+from engine.definition import content_hash
+from engine.errors import Fault
+from engine.json_value import JsonObject, JsonValue
+from engine.outcome import DEFAULT_SIGNAL
+from engine.schema import schema_faults
+
+
+class RunNotFound(Terminal):
+    """There is no such run."""
+
+
+class StartConflict(Terminal):
+    """A run of that id exists and began with other input."""
+
+
+class InvalidRunInput(Terminal):
+    """The input breaks the workflow's schema; ``faults`` says where."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(map(str, faults)))
+
+
+class WaitClosed(Terminal):
+    """The wait a webhook is for is over."""
+
+
+class NothingToResume(Terminal):
+    """The run waits for no signal."""
+
+
+class PayloadTooLargeForRun(Terminal):
+    """The payload is larger than the table takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """A start as asked for. ``workflow_id`` None: a fresh id, or one that follows from ``idempotency_key``."""
+
+    workflow: str
+    input: JsonValue = None
+    workflow_id: str | None = None
+    idempotency_key: str | None = None
+    tags: Mapping[str, str] | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that is there now; ``fresh`` when this call made it."""
+
+    snapshot: Snapshot
+    fresh: bool
+
+
+_NOT_FOUND: Final = "there is no run {!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontDoor:
+    """The calls from outside, over the same ports as the dispatcher."""
+
+    store: RunStore
+    queue: StepQueue
+    catalog: Catalog
+    tokens: WebhookTokens
+    now_ms: Callable[[], int]
+    new_id: Callable[[], str]
+
+    def start(self, request: StartRequest) -> Started:
+        """Starts a run, or finds the one that the same request has started before.
+
+        Raises:
+            UnknownWorkflow: there is no workflow of that name.
+            InvalidRunInput: the input breaks the workflow's schema.
+            StartConflict: the id is taken by a run with other input.
+            PayloadTooLargeForRun: nothing was written.
+        """
+        definition = self.catalog.newest(request.workflow)
+        if isinstance(definition.input, dict):
+            faults = schema_faults(definition.input, request.input)
+            if faults:
+                raise InvalidRunInput(faults)
+        engine = self.catalog.pinned(definition)
+        now = self.now_ms()
+        snapshot = engine.create_initial_snapshot(
+            self._run_id(request),
+            input=request.input,
+            tags=request.tags,
+            tenant=request.tenant,
+            now_ms=now,
+        )
+        head = Head(
+            snapshot=snapshot,
+            nonce=self.new_id(),
+            input_digest=content_hash([request.workflow, request.input]),
+            pending=Pending(),
+            writer_id=self.new_id(),
+            due_at_ms=mark_of_outside_call(None, now),
+        )
+        try:
+            existing = self.store.create(head)
+        except ItemTooLarge as error:
+            raise PayloadTooLargeForRun(f"input: {error}; store it elsewhere and pass a reference") from None
+        current = existing if existing is not None else head
+        if current.input_digest != head.input_digest:
+            raise StartConflict(f"run {current.workflow_id!r} exists and began with another workflow or input")
+        if current.version == 0:
+            # Fresh, or an earlier call that may have died before it sent.
+            self.queue.send(Continuation(current.workflow_id, 0))
+        return Started(current.snapshot, existing is None)
+
+    def _run_id(self, request: StartRequest) -> str:
+        if request.workflow_id is not None:
+            return request.workflow_id
+        if request.idempotency_key is not None:
+            return hashlib.sha256(f"{request.workflow}\0{request.idempotency_key}".encode()).hexdigest()[:32]
+        return self.new_id()
+
+    def show(self, workflow_id: str) -> Head:
+        """The head of a run.
+
+        Raises:
+            RunNotFound: there is none of that id.
+        """
+        head = self.store.load(workflow_id)
+        if head is None:
+            raise RunNotFound(_NOT_FOUND.format(workflow_id))
+        return head
+
+    def callback_url(self, head: Head) -> str | None:
+        """Capability URL of the wait a run is in; computed, never stored."""
+        snapshot = head.snapshot
+        if snapshot.wait is None or snapshot.wait.signal is None or snapshot.current_node_id is None:
+            return None
+        wait = snapshot.wait
+        return self.tokens.url(head, WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes))
+
+    def signal(self, workflow_id: str, name: str, payload: JsonValue, *, idempotency_key: str | None) -> bool:
+        """Delivers a named signal; kept if it is early. Returns False for a repeat of the same key.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunFinished: the run has ended.
+            PayloadTooLargeForRun: nothing was written.
+        """
+        head = self._live(workflow_id)
+        signal_id = self.new_id() if idempotency_key is None else _digest(f"signal\0{name}\0{idempotency_key}")
+        return self._deliver(head, name, signal_id, payload)
+
+    def resume(self, workflow_id: str, payload: JsonValue, *, idempotency_key: str | None) -> bool:
+        """Delivers a payload to the wait the run is in, or, before it waits, as the signal ``resume``.
+
+        Raises:
+            NothingToResume: the run sleeps; nothing can be delivered to it.
+            RunNotFound, RunFinished, PayloadTooLargeForRun: as for :meth:`signal`.
+        """
+        snapshot = self._live(workflow_id).snapshot
+        name: str | None = DEFAULT_SIGNAL
+        if snapshot.status is Status.PAUSED and snapshot.wait is not None:
+            name = snapshot.wait.signal
+        if name is None:
+            raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
+        return self.signal(workflow_id, name, payload, idempotency_key=idempotency_key)
+
+    def webhook(self, token: str, payload: JsonValue) -> bool:
+        """Delivers a payload by capability URL; the first one counts. Returns False for a repeat.
+
+        Raises:
+            InvalidToken: the token was not made here.
+            WaitClosed: the wait is over, or the token has expired.
+            PayloadTooLargeForRun: nothing was written.
+        """
+        head, claims = self._open_wait(token)
+        # One token, one signal: whatever comes second is a repeat of the first.
+        return self._deliver(head, inbox_name(claims.address), _digest(f"webhook\0{token}"), payload)
+
+    def describe_webhook(self, token: str) -> JsonObject:
+        """What a capability URL is for. Changes nothing. Raises as :meth:`webhook` does."""
+        head, claims = self._open_wait(token)
+        wait = head.snapshot.wait
+        return {
+            "workflowId": head.workflow_id,
+            "workflow": head.snapshot.definition.name if head.snapshot.definition is not None else None,
+            "nodeId": claims.address.node_id,
+            "signal": wait.signal if wait is not None else None,
+            "expiresAt": claims.expires_at_ms,
+            "method": "POST",
+        }
+
+    def _open_wait(self, token: str) -> tuple[Head, Claims]:
+        claims = self.tokens.claims(token)
+        head = self.store.load(claims.workflow_id)
+        if head is None:
+            # Not told apart from a forged token: who holds no link learns nothing of a run.
+            raise InvalidToken("this token was not made for this run")
+        self.tokens.verify(token, head.nonce)
+        if self.now_ms() >= claims.expires_at_ms or not _still_open(head.snapshot, claims.address):
+            raise WaitClosed("this link has done its work: the wait it was for is over")
+        return head, claims
+
+    def _live(self, workflow_id: str) -> Head:
+        head = self.show(workflow_id)
+        if head.snapshot.status.terminal:
+            raise RunFinished(f"run {workflow_id!r} is {head.snapshot.status.value}; it takes no signals")
+        return head
+
+    def _deliver(self, head: Head, name: str, signal_id: str, payload: JsonValue) -> bool:
+        try:
+            return deliver(
+                self.store,
+                self.queue,
+                head,
+                name=name,
+                signal_id=signal_id,
+                payload=payload,
+                now_ms=self.now_ms(),
+            )
+        except ItemTooLarge as error:
+            raise PayloadTooLargeForRun(f"payload: {error}; store it elsewhere and pass a reference") from None
+
+    def overdue(self) -> int:
+        """Runs whose mark has passed, up to one per shard: enough to tell well from ill."""
+        now = self.now_ms()
+        return sum(len(self.store.due_marks(shard, until_ms=now, limit=1)) for shard in range(DUE_SHARDS))
+
+
+def _still_open(snapshot: Snapshot, address: WaitAddress) -> bool:
+    """Whether the run is in that wait or has yet to come to it."""
+    if snapshot.status.terminal:
+        return False
+    if snapshot.current_node_id == address.node_id:
+        return (address.visit, address.resumes) >= (snapshot.visit, snapshot.resumes)
+    return address.visit > snapshot.context.visits(address.node_id)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

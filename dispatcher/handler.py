@@ -1,0 +1,57 @@
+"""The entry point for any event: a queue batch, an HTTP request, a schedule, or a direct call.
+
+The functions the stack keeps apart have entry points of their own beside this one; a single function that is
+to do it all has this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dispatcher import bootstrap
+from dispatcher.queue_handler import LambdaContext, handle_batch
+
+
+class UnknownEvent(ValueError):
+    """The event is of no kind this handler knows."""
+
+
+def handler(event: Mapping[str, object], context: LambdaContext) -> object:
+    """Handles one event of any kind."""
+    return handle(bootstrap.app(), event, context)
+
+
+def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> object:
+    """As :func:`handler`, over a given app.
+
+    Raises:
+        UnknownEvent: the event is none of the four kinds.
+    """
+    request_context = event.get("requestContext")
+    if isinstance(event.get("Records"), list):
+        return handle_batch(app, event, context)
+    if isinstance(request_context, Mapping) and "http" in request_context:
+        return app.http_api.handle(event)
+    if event.get("detail-type") == "Scheduled Event":
+        from dispatcher.sweep_handler import handle_schedule  # noqa: PLC0415  (most events are of another kind)
+
+        return handle_schedule(app)
+    if isinstance(event.get("workflow"), str):
+        return _start(app, event)
+    kinds = "a queue batch (Records), an HTTP API 2.0 request, a scheduled event, or {workflow, input?, workflowId?}"
+    raise UnknownEvent(f"the event has {sorted(event)}; it must be {kinds}")
+
+
+def _start(app: bootstrap.App, event: Mapping[str, object]) -> dict[str, object]:
+    """A direct call starts a run."""
+    from dispatcher.front_door import StartRequest  # noqa: PLC0415
+    from engine.json_value import checked_copy  # noqa: PLC0415
+
+    workflow_id = event.get("workflowId")
+    request = StartRequest(
+        workflow=str(event["workflow"]),
+        input=checked_copy(event.get("input")),
+        workflow_id=None if workflow_id is None else str(workflow_id),
+    )
+    started = app.front_door.start(request)
+    return {"workflowId": started.snapshot.workflow_id, "status": started.snapshot.status.value}

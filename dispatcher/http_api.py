@@ -1,0 +1,291 @@
+"""The HTTP API: routes, what each takes and gives. Speaks API Gateway's HTTP API events, version 2.0.
+
+A route reads its request, makes one call of the front door and shapes the answer; errors are problems.py's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+
+from dispatcher.errors import DispatchError
+from dispatcher.front_door import FrontDoor, Started, StartRequest
+from dispatcher.head import Head
+from dispatcher.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, REQUEST_BODY_BYTES_MAX, TAGS_MAX
+from dispatcher.ports import RunStore, StepQueue
+from dispatcher.problems import RequestFault, problem_of, status_of
+from engine.definition import faults_of, valid_name
+from engine.errors import Fault, InvalidOutput
+from engine.json_value import JsonObject, JsonValue, checked_copy
+
+_LOG: Final = logging.getLogger("refluxo.http")
+
+Response: TypeAlias = dict[str, object]
+"""API Gateway's: ``{"statusCode", "headers", "body"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, taken apart. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> JsonValue:
+        """The body as JSON; None when it is empty.
+
+        Raises:
+            RequestFault: 413 when it is too large, 400 when it is not JSON that can be kept.
+        """
+        if len(self.body) > REQUEST_BODY_BYTES_MAX:
+            raise RequestFault(413, f"the body has {len(self.body)} bytes; the most is {REQUEST_BODY_BYTES_MAX}")
+        if not self.body.strip():
+            return None
+        try:
+            document = json.loads(self.body)
+        except RecursionError:
+            raise RequestFault(400, "the body is nested too deeply") from None
+        except ValueError as error:
+            raise RequestFault(400, f"the body is not JSON: {error}") from None
+        try:
+            return checked_copy(document)
+        except InvalidOutput as error:
+            path, _, message = str(error).partition(": ")
+            raise RequestFault(400, "the body cannot be kept as JSON", [Fault(path, message)]) from None
+
+    def idempotency_key(self) -> str | None:
+        """The Idempotency-Key header, if there is one."""
+        key = self.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX:
+            raise RequestFault(400, f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} characters")
+        return key
+
+
+class StartBody(BaseModel):
+    """Body of ``POST /workflows/{name}/runs``."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
+
+    input: object = None
+    workflow_id: str | None = None
+    tags: Annotated[dict[str, str], Field(max_length=TAGS_MAX)] | None = None
+    tenant: str | None = None
+
+    @field_validator("workflow_id", "tenant")
+    @classmethod
+    def _name(cls, value: str | None) -> str | None:
+        if value is not None and not valid_name(value):
+            raise ValueError("must be 1 to 128 letters, digits or _.:@- and begin with a letter, a digit or _")
+        return value
+
+
+class HttpApi:
+    """Answers API Gateway events."""
+
+    def __init__(self, front_door: FrontDoor, store: RunStore, queue: StepQueue) -> None:
+        self._front_door = front_door
+        self._store = store
+        self._queue = queue
+        self._routes: tuple[tuple[str, re.Pattern[str], Callable[[Request], Response]], ...] = (
+            _route("POST", "/workflows/{name}/runs", self._start),
+            _route("GET", "/runs/{id}", self._show),
+            _route("POST", "/runs/{id}/signals/{signal}", self._signal),
+            _route("POST", "/runs/{id}/resume", self._resume),
+            _route("POST", "/webhooks/{token}", self._webhook),
+            _route("GET", "/webhooks/{token}", self._describe_webhook),
+            _route("GET", "/health", self._health),
+        )
+
+    def handle(self, event: Mapping[str, object]) -> Response:
+        """Answers one event; never raises, whatever the event holds."""
+        try:
+            request = read_request(event)
+            return self._answer(request)
+        except Exception as error:  # noqa: BLE001  (the last place that can turn an error into an answer)
+            status = status_of(error)
+            if not isinstance(error, DispatchError) and status == 500:  # noqa: PLR2004
+                _LOG.exception("unexpected error")
+            return _response(status, problem_of(error), content_type="application/problem+json")
+
+    def _answer(self, request: Request) -> Response:
+        allowed: list[str] = []
+        for method, pattern, answer in self._routes:
+            match = pattern.fullmatch(request.path)
+            if match is None:
+                continue
+            if method != request.method:
+                allowed.append(method)
+                continue
+            parameters = {name: unquote(value) for name, value in match.groupdict().items()}
+            _check_parameters(parameters)
+            return answer(Request(request.method, request.path, request.headers, parameters, request.body))
+        if allowed:
+            problem = problem_of(RequestFault(405, f"{request.path} takes {', '.join(allowed)}"))
+            response = _response(405, problem, content_type="application/problem+json")
+            return _with_header(response, "allow", ", ".join(allowed))
+        raise RequestFault(404, f"there is nothing at {request.method} {request.path}")
+
+    def _start(self, request: Request) -> Response:
+        document = request.json()
+        try:
+            body = StartBody.model_validate({} if document is None else document)
+        except ValidationError as error:
+            raise RequestFault(400, "the body is not a start request", faults_of(error)) from None
+        started = self._front_door.start(
+            StartRequest(
+                workflow=request.parameters["name"],
+                input=checked_copy(body.input),
+                workflow_id=body.workflow_id,
+                idempotency_key=request.idempotency_key(),
+                tags=body.tags,
+                tenant=body.tenant,
+            )
+        )
+        return _started(started)
+
+    def _show(self, request: Request) -> Response:
+        head = self._front_door.show(request.parameters["id"])
+        etag = f'"{head.version}"'
+        if request.headers.get("if-none-match") == etag:
+            return {"statusCode": 304, "headers": {"etag": etag}, "body": ""}
+        return _with_header(_response(200, self._run_document(head)), "etag", etag)
+
+    def _run_document(self, head: Head) -> JsonObject:
+        snapshot = head.snapshot
+        document = snapshot.to_json(newest_only=True)
+        document["output"] = snapshot.output if snapshot.status.terminal else None
+        wait = document.get("wait")
+        if isinstance(wait, dict):
+            wait["callbackUrl"] = self._front_door.callback_url(head)
+        return document
+
+    def _signal(self, request: Request) -> Response:
+        workflow_id, name = request.parameters["id"], request.parameters["signal"]
+        key = request.idempotency_key()
+        fresh = self._front_door.signal(workflow_id, name, request.json(), idempotency_key=key)
+        return _accepted(workflow_id, fresh)
+
+    def _resume(self, request: Request) -> Response:
+        workflow_id = request.parameters["id"]
+        fresh = self._front_door.resume(workflow_id, request.json(), idempotency_key=request.idempotency_key())
+        return _accepted(workflow_id, fresh)
+
+    def _webhook(self, request: Request) -> Response:
+        fresh = self._front_door.webhook(request.parameters["token"], request.json())
+        return _response(202, {"accepted": True, "repeated": not fresh})
+
+    def _describe_webhook(self, request: Request) -> Response:
+        return _response(200, self._front_door.describe_webhook(request.parameters["token"]))
+
+    def _health(self, _request: Request) -> Response:
+        parts: JsonObject = {}
+        for name, check in (("table", self._store.check), ("queue", self._queue.check)):
+            try:
+                check()
+                parts[name] = "ok"
+            except DispatchError as error:
+                _LOG.warning("unhealthy", extra={"part": name, "reason": str(error)})
+                parts[name] = "unreachable"
+        well = all(part == "ok" for part in parts.values())
+        overdue: JsonValue = self._front_door.overdue() if parts["table"] == "ok" else None
+        status = "ok" if well and not overdue else "degraded"
+        return _response(200 if well else 503, {"status": status, **parts, "overdueRuns": overdue})
+
+
+def read_request(event: Mapping[str, object]) -> Request:
+    """Takes an HTTP API 2.0 event apart.
+
+    Raises:
+        RequestFault: the body says it is base64 and is not.
+    """
+    context = event.get("requestContext")
+    http = context.get("http") if isinstance(context, Mapping) else None
+    method = str(http.get("method", "GET")) if isinstance(http, Mapping) else "GET"
+    headers = event.get("headers")
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded") is True:
+        try:
+            body = base64.b64decode(str(text), validate=True)
+        except binascii.Error:
+            raise RequestFault(400, "the body is not base64") from None
+    else:
+        body = str(text).encode("utf-8", "surrogatepass")
+    return Request(
+        method=method,
+        path=str(event.get("rawPath") or "/"),
+        headers={str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {},
+        body=body,
+    )
+
+
+def _route(
+    method: str, template: str, answer: Callable[[Request], Response]
+) -> tuple[str, re.Pattern[str], Callable[[Request], Response]]:
+    return method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "/?"), answer
+
+
+# A token carries its own check: base64url parts and a dot.
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,2048}\.[A-Za-z0-9_-]{1,128}")
+
+
+def _check_parameters(parameters: Mapping[str, str]) -> None:
+    faults = [
+        Fault(f"path.{name}", f"{value!r} is not valid; {_REMEDY[name == 'token']}")
+        for name, value in parameters.items()
+        if not (_TOKEN.fullmatch(value) if name == "token" else valid_name(value) or _child_id(value, name))
+    ]
+    if faults:
+        raise RequestFault(404 if "token" in parameters else 400, "the path holds something that is no id", faults)
+
+
+_REMEDY: Final = {
+    False: "1 to 128 letters, digits or _.:@- that begin with a letter, a digit or _",
+    True: "use the link as it was given",
+}
+
+
+def _child_id(value: str, name: str) -> bool:
+    # A child run's id: its root's, a tilde, and 26 base32 digits (dispatch-protocol.md).
+    root, tilde, digits = value.partition("~")
+    return name == "id" and bool(tilde) and valid_name(root) and re.fullmatch(r"[a-z2-7]{26}", digits) is not None
+
+
+def _started(started: Started) -> Response:
+    workflow_id = started.snapshot.workflow_id
+    link = f"/runs/{workflow_id}"
+    body: JsonObject = {
+        "workflowId": workflow_id,
+        "status": started.snapshot.status.value,
+        "links": {"run": link, "resume": f"{link}/resume"},
+    }
+    return _with_header(_response(202 if started.fresh else 200, body), "location", link)
+
+
+def _accepted(workflow_id: str, fresh: bool) -> Response:
+    return _response(202, {"accepted": True, "repeated": not fresh, "links": {"run": f"/runs/{workflow_id}"}})
+
+
+def _response(status: int, body: JsonObject, *, content_type: str = "application/json") -> Response:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": content_type, "cache-control": "no-store"},
+        "body": json.dumps(body, ensure_ascii=False),
+    }
+
+
+def _with_header(response: Response, name: str, value: str) -> Response:
+    headers = response["headers"]
+    return {**response, "headers": {**headers, name: value} if isinstance(headers, dict) else {name: value}}

@@ -1,0 +1,42 @@
+"""Signals as the run's inbox sees them: under which names a wait looks, and how one gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dispatcher.due import mark_of_outside_call
+from dispatcher.head import Head
+from dispatcher.messages import Wake
+from dispatcher.ports import RunStore, Signal, StepQueue
+from engine import WaitAddress
+from engine.json_value import JsonValue
+from engine.outcome import Wait
+
+
+def inbox_name(address: WaitAddress) -> str:
+    """Name of a signal meant for one wait alone, as a webhook's is. No signal of a user can have it."""
+    return f"@{address.node_id}!{address.visit}!{address.resumes}"
+
+
+def names_awaited(node_id: str, wait: Wait) -> Sequence[str]:
+    """Inbox names that end a wait: its own address, and its signal's name."""
+    own = inbox_name(WaitAddress(node_id, wait.visit, wait.resumes))
+    return (own,) if wait.signal is None else (own, wait.signal)
+
+
+def deliver(
+    store: RunStore, queue: StepQueue, head: Head, *, name: str, signal_id: str, payload: JsonValue, now_ms: int
+) -> bool:
+    """Puts a signal into the inbox of a run, then nudges the run.
+
+    Returns False when a signal of that id had come before. The nudge is sent either way: the one that came
+    before may have crashed in between.
+
+    Raises:
+        RunFinished: the run has ended.
+        ItemTooLarge: the payload is larger than the table takes.
+    """
+    signal = Signal(head.workflow_id, name, signal_id, payload, now_ms)
+    fresh = store.add_signal(signal, due_at_ms=mark_of_outside_call(head.due_at_ms, now_ms))
+    queue.send(Wake(head.workflow_id))
+    return fresh

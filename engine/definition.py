@@ -1,0 +1,263 @@
+"""Workflow definitions: Refluxo's JSON, checked whole, all faults at once, and named by its content's hash.
+
+Owns structure alone. Whether a node's type exists, and whether its data and handles fit, is asked where a
+registry is known (engine/checks.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from engine.errors import Fault, InvalidDefinition
+from engine.json_value import JsonObject, JsonValue, checked_copy
+from engine.limits import NAME_CHARACTERS_MAX
+from engine.retry import RetryPolicy
+
+ERROR_HANDLE = "error"
+"""Handles that begin with this are catch edges: ``error`` takes any error, ``error:Type`` that type."""
+
+# Ids become parts of DynamoDB keys and of paths: no separator, no white space, nothing a URL must escape.
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:@-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
+
+Name: TypeAlias = Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
+
+
+def valid_name(name: str) -> bool:
+    """Whether a workflow, run, node or signal may have that name."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _json(value: object) -> JsonValue:
+    return checked_copy(value)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, Mapping | RetryPolicy) else value
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class NodePolicy(_Document):
+    """How a node's steps are treated: retries, time, claims."""
+
+    retry: Annotated[tuple[RetryPolicy, ...], BeforeValidator(_as_list)] | None = None
+    timeout_ms: Annotated[int, Field(gt=0)] | None = None
+    at_most_once: bool = False
+    compensate: str | None = None
+
+
+class Node(_Document):
+    """One step of a workflow: its type says what is executed, its data with what."""
+
+    id: Name
+    type: Annotated[str, Field(min_length=1)]
+    data: Annotated[object, BeforeValidator(_json)] = Field(default_factory=dict)
+    policy: NodePolicy | None = None
+    metadata: Annotated[object, BeforeValidator(_json)] = None
+
+
+class Edge(_Document):
+    """A way from one node to the next; ``source_handle`` says by which of the source's exits."""
+
+    id: str | None = None
+    source: str
+    target: str
+    source_handle: str | None = None
+    target_handle: str | None = None
+    metadata: Annotated[object, BeforeValidator(_json)] = None
+
+    @property
+    def catches(self) -> bool:
+        """Whether the edge is taken on a failure."""
+        return is_error_handle(self.source_handle)
+
+
+def is_error_handle(handle: str | None) -> bool:
+    """Whether a handle is reserved for catch edges."""
+    return handle is not None and handle.startswith(ERROR_HANDLE)
+
+
+class WorkflowDefinition(_Document):
+    """A workflow as data: what an editor draws, a file holds and a run is pinned to.
+
+    ``model_validate`` raises pydantic's ValidationError with every fault and its JSON path;
+    :meth:`parse` raises :class:`~engine.errors.InvalidDefinition` with the same as data.
+    """
+
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1)]
+    edges: tuple[Edge, ...] = ()
+    name: Name = "workflow"
+    description: str | None = None
+    start: str | None = None
+    input: Annotated[object, BeforeValidator(_json)] = None
+    output: Annotated[object, BeforeValidator(_json)] = None
+    deadline_ms: Annotated[int, Field(gt=0)] | None = None
+    metadata: Annotated[object, BeforeValidator(_json)] = None
+
+    @model_validator(mode="after")
+    def _check_structure(self) -> Self:
+        faults = structural_faults(self)
+        if faults:
+            raise PydanticCustomError(
+                "workflow_structure", "{text}", {"text": "; ".join(map(str, faults)), "faults": faults}
+            )
+        return self
+
+    @classmethod
+    def parse(cls, document: object) -> WorkflowDefinition:
+        """Reads a definition from JSON data.
+
+        Raises:
+            InvalidDefinition: with every fault found, each with its JSON path.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            name = document.get("name", "workflow") if isinstance(document, Mapping) else "workflow"
+            raise InvalidDefinition(str(name), faults_of(error)) from None
+
+    @cached_property
+    def start_node_id(self) -> str:
+        """The node a run begins with."""
+        return self.start if self.start is not None else self.nodes[0].id
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of the content: stable under the order of keys and formatting, changed by anything else."""
+        return content_hash(self.to_json())
+
+    @cached_property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What is odd but runs: nodes that nothing leads to."""
+        reached = {self.start_node_id}
+        frontier = [self.start_node_id]
+        targets: dict[str, list[str]] = {}
+        for edge in self.edges:
+            targets.setdefault(edge.source, []).append(edge.target)
+        while frontier:
+            for target in targets.get(frontier.pop(), ()):
+                if target not in reached:
+                    reached.add(target)
+                    frontier.append(target)
+        return tuple(
+            Fault(
+                f"$.nodes[{index}]",
+                f"{node.id!r} is never reached: no edge leads to it from {self.start_node_id!r}",
+            )
+            for index, node in enumerate(self.nodes)
+            if node.id not in reached
+        )
+
+    def node(self, node_id: str) -> Node | None:
+        """The node of that id, or None."""
+        return self._nodes.get(node_id)
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, Node]:
+        return {node.id: node for node in self.nodes}
+
+    def to_json(self) -> JsonObject:
+        """The definition as JSON data; what is left at its default is left out."""
+        document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+        document["nodes"] = [_node_to_json(node) for node in self.nodes]
+        document["edges"] = [edge.model_dump(mode="json", by_alias=True, exclude_none=True) for edge in self.edges]
+        document["name"] = self.name
+        return document
+
+
+def _node_to_json(node: Node) -> JsonObject:
+    document: JsonObject = {"id": node.id, "type": node.type}
+    if node.data != {}:
+        document["data"] = checked_copy(node.data)
+    if node.policy is not None:
+        policy = node.policy.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude_defaults=True, exclude={"retry"}
+        )
+        if node.policy.retry is not None:
+            retries = [dict(retry.to_json()) for retry in node.policy.retry]
+            policy["retry"] = retries[0] if len(retries) == 1 else retries
+        document["policy"] = policy
+    if node.metadata is not None:
+        document["metadata"] = checked_copy(node.metadata)
+    return document
+
+
+def content_hash(document: JsonValue) -> str:
+    """First 128 bits of the SHA-256 of a JSON value's canonical text, as hexadecimal digits."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def structural_faults(definition: WorkflowDefinition) -> tuple[Fault, ...]:
+    """Everything wrong with a definition that can be seen without knowing its node types."""
+    faults: list[Fault] = []
+    known = Counter(node.id for node in definition.nodes)
+    seen: set[str] = set()
+    for index, node in enumerate(definition.nodes):
+        if node.id in seen:
+            faults.append(Fault(f"$.nodes[{index}].id", f"{node.id!r} is taken by an earlier node; ids are unique"))
+        seen.add(node.id)
+    if definition.start is not None and definition.start not in known:
+        faults.append(Fault("$.start", f"there is no node {definition.start!r}; nodes: {', '.join(known)}"))
+    exits: dict[tuple[str, str | None], int] = {}
+    for index, edge in enumerate(definition.edges):
+        ends: tuple[tuple[Literal["source", "target"], str], ...] = (
+            ("source", edge.source),
+            ("target", edge.target),
+        )
+        for end, node_id in ends:
+            if node_id not in known:
+                faults.append(
+                    Fault(f"$.edges[{index}].{end}", f"there is no node {node_id!r}; nodes: {', '.join(known)}")
+                )
+        handle = edge.source_handle
+        if edge.catches and handle != ERROR_HANDLE and not (handle or "").startswith(f"{ERROR_HANDLE}:"):
+            faults.append(
+                Fault(
+                    f"$.edges[{index}].sourceHandle",
+                    f"{handle!r} is reserved: handles that begin with 'error' are catch edges, "
+                    "written 'error' or 'error:<Type>'",
+                )
+            )
+        first = exits.setdefault((edge.source, handle), index)
+        if first != index:
+            exit_name = "the unnamed handle" if handle is None else f"handle {handle!r}"
+            faults.append(
+                Fault(
+                    f"$.edges[{index}]",
+                    f"{exit_name} of {edge.source!r} already leads to {definition.edges[first].target!r} "
+                    f"($.edges[{first}]); a handle has one edge",
+                )
+            )
+    return tuple(faults)
+
+
+def faults_of(error: ValidationError) -> tuple[Fault, ...]:
+    """Pydantic's errors as faults with JSON paths."""
+    faults: list[Fault] = []
+    for item in error.errors(include_url=False, include_input=False):
+        inner = item.get("ctx", {}).get("faults")
+        if isinstance(inner, tuple):
+            faults.extend(fault for fault in inner if isinstance(fault, Fault))
+        else:
+            faults.append(Fault(json_path(item["loc"]), item["msg"]))
+    return tuple(faults)
+
+
+def json_path(location: tuple[int | str, ...]) -> str:
+    """A pydantic location as a JSON path."""
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

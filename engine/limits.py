@@ -1,0 +1,53 @@
+"""Every limit of the engine, units last, each with its source."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# --- snapshots ---------------------------------------------------------------------------------
+
+SCHEMA_VERSION: Final = 1
+"""Version of the wire format this engine writes."""
+
+STEP_LIMIT: Final = 100
+"""Steps of one ``WorkflowEngine.execute`` call unless told otherwise: Refluxo's own default."""
+
+# --- JSON values -------------------------------------------------------------------------------
+
+JSON_DEPTH_MAX: Final = 100
+"""Nesting of a JSON value: well inside Python's recursion limit, deeper than any payload met in the field."""
+
+INTEGER_BITS_MAX: Final = 4096
+"""Size of an integer. CPython refuses to print more than 4,300 digits; 4,096 bits are 1,234 digits."""
+
+# --- names -------------------------------------------------------------------------------------
+
+ID_CHARACTERS_MAX: Final = 128
+"""Length of a run's id as users give it: a child's id appends 27 characters (dispatch-protocol.md)."""
+
+NAME_CHARACTERS_MAX: Final = 128
+"""Length of a workflow's, node's or signal's name: they go into DynamoDB keys (1,024 bytes a sort key)."""
+
+# --- expressions -------------------------------------------------------------------------------
+
+EXPRESSION_CHARACTERS_MAX: Final = 10_000
+"""Length of one expression's source."""
+
+EXPRESSION_DEPTH_MAX: Final = 64
+"""Nesting of one expression: a level costs up to six Python frames, of which there are 1,000."""
+
+EXPRESSION_STEPS_MAX: Final = 2_000_000
+"""Work of one evaluation, or of all those of one ``transform``: a step is one node of a filter for one element,
+one element a transform looks at, one value of a result, or EXPRESSION_STEP_CHARACTERS of text. About a second."""
+
+EXPRESSION_STEP_CHARACTERS: Final = 8
+"""Characters of text that cost one step, so that a result has at most 16 million of them: an HTTP API takes 10 MB."""
+
+EXPRESSION_RESULT_CHARACTERS_MAX: Final = 1_000_000
+"""Length of any text an expression builds. Text that is only passed on may be longer."""
+
+EXPRESSION_CACHE_ENTRIES_MAX: Final = 1_024
+"""Parsed expressions, and parsed templates, that one engine keeps: far more than a workflow has."""
+
+INTEGER_DIGITS_MAX: Final = 1_233
+"""Digits of an integer written or read as text: the most that always fit in INTEGER_BITS_MAX."""

@@ -1,0 +1,72 @@
+"""What a node type is: an executor with its schemas, handles and retry policy."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from pydantic import BaseModel
+
+from engine.json_value import JsonValue
+from engine.retry import RetryPolicy
+
+Executor: TypeAlias = Callable[..., object] | Callable[..., Awaitable[object]]
+"""``executor(data, step)`` or ``executor(data)``, plain or async."""
+
+Schema: TypeAlias = type[BaseModel] | Mapping[str, object]
+"""A pydantic model or a JSON Schema document."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDefinition:
+    """Behaviour of a node type.
+
+    Args:
+        executor: what is executed.
+        retry_policy: one policy, or an ordered list matched by error type; a node's own ``policy.retry`` wins.
+        input: what the resolved data must be; a pydantic model's instance is what the executor is given.
+        output: what the result must be.
+        handles: the named exits; None means that only the executor knows them.
+        timeout_ms: how long one execution may take.
+        raw: leaves ``{{ }}`` in the data alone.
+        metadata: anything for editors.
+    """
+
+    executor: Executor
+    retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None
+    input: Schema | None = None
+    output: Schema | None = None
+    handles: Sequence[str] | None = None
+    timeout_ms: int | None = None
+    raw: bool = False
+    metadata: Mapping[str, JsonValue] | None = None
+    takes_step: bool = field(init=False)
+    is_async: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "takes_step", _takes_step(self.executor))
+        object.__setattr__(self, "is_async", _is_async(self.executor))
+
+    @property
+    def policies(self) -> tuple[RetryPolicy, ...]:
+        """The retry policies as a sequence."""
+        if self.retry_policy is None:
+            return ()
+        return (self.retry_policy,) if isinstance(self.retry_policy, RetryPolicy) else tuple(self.retry_policy)
+
+
+def _takes_step(executor: Executor) -> bool:
+    parameters = inspect.signature(executor).parameters.values()
+    positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL}]
+    required = [p for p in positional if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
+    if not positional or len(required) > 2:  # noqa: PLR2004  (data, step)
+        raise TypeError(f"{executor!r} must take (data) or (data, step)")
+    return len(positional) > 1 or positional[0].kind is inspect.Parameter.VAR_POSITIONAL
+
+
+def _is_async(executor: Executor) -> bool:
+    return inspect.iscoroutinefunction(executor) or inspect.iscoroutinefunction(
+        getattr(executor, "__call__", None)  # noqa: B004  (an object whose call is async)
+    )

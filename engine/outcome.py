@@ -1,0 +1,199 @@
+"""What an executor may report, and what a step then comes to: values, never flags or exceptions.
+
+``Output`` and ``Pause`` are what users return. The past participles are what the engine makes of it; they
+are consumed by one ``match`` in transition.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from engine.json_value import JsonObject, JsonValue
+
+DEFAULT_SIGNAL = "resume"
+"""Name of the signal a wait has when it names none (Refluxo's resume)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A step's result, and the handle by which the run goes on (None: the edge without a handle)."""
+
+    data: object = None
+    next_handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Asks the run to wait; the same node is executed again when the wait ends.
+
+    Args:
+        signal: name of the signal waited for; ``resume`` when there is neither a name nor ``until``.
+        timeout: how long to wait at most, in milliseconds or as a timedelta; then ``step.resumed.by`` is
+            ``timeout``.
+        heartbeat: how long the other side may stay silent.
+        until: a moment, epoch milliseconds or an aware datetime; then ``step.resumed.by`` is ``timer``.
+        data: anything to show to whoever looks at the paused run.
+    """
+
+    signal: str | None = None
+    timeout: int | timedelta | None = None
+    heartbeat: int | timedelta | None = None
+    until: int | datetime | None = None
+    data: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Why a waiting step is executed again."""
+
+    by: Literal["signal", "timeout", "timer", "operator"]
+    signal: str | None = None
+    payload: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause as the snapshot keeps it."""
+
+    signal: str | None
+    due_at_ms: int | None
+    by: Literal["timeout", "timer"]
+    visit: int
+    attempt: int
+    resumes: int
+    heartbeat_ms: int | None = None
+    counts: tuple[int, ...] = ()
+    data: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """A failure as data: its type, its message, and the names of the types it is a kind of."""
+
+    type: str
+    message: str
+    lineage: frozenset[str] = field(default=frozenset(), compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}"
+
+    @classmethod
+    def of(cls, error: BaseException) -> StepError:
+        """Describes a raised error; ``Exception`` and ``BaseException`` count as names too."""
+        name = type(error).__name__
+        lineage = frozenset(base.__name__ for base in type(error).__mro__ if base is not object)
+        return cls(name, str(error), lineage)
+
+    @classmethod
+    def named(cls, name: str, message: str) -> StepError:
+        """Describes a failure that no exception stands for."""
+        return cls(name, message, frozenset({name, "Exception"}))
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The step succeeded and an edge leads on."""
+
+    output: JsonValue
+    next_node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The step succeeded and no edge leads on: the run has ended well."""
+
+    output: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The step asked to wait."""
+
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """The attempt failed and a retry policy allows another one."""
+
+    error: StepError
+    retry_at_ms: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """The step failed for good and a catch edge leads on."""
+
+    error: StepError
+    next_node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step failed for good and with it the run."""
+
+    error: StepError
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """An operator, or a parent run, ended the run."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """An operator takes a failed run back to its failed node."""
+
+
+Outcome: TypeAlias = Advanced | Completed | Suspended | Rescheduled | Caught | Failed | Cancelled | Retried
+
+
+def wait_from_json(document: Mapping[str, JsonValue]) -> Wait:
+    """Reads the wire form of a wait (see :func:`wait_to_json`)."""
+    due_at, heartbeat, signal, counts = (
+        document.get("dueAt"),
+        document.get("heartbeatMs"),
+        document.get("signal"),
+        document.get("counts"),
+    )
+    return Wait(
+        signal=signal if isinstance(signal, str) else None,
+        due_at_ms=due_at if isinstance(due_at, int) else None,
+        by="timer" if document.get("by") == "timer" else "timeout",
+        visit=_count(document.get("visit"), 1),
+        attempt=_count(document.get("attempt"), 1),
+        resumes=_count(document.get("resumes"), 0),
+        heartbeat_ms=heartbeat if isinstance(heartbeat, int) else None,
+        counts=tuple(_count(item, 0) for item in counts) if isinstance(counts, list) else (),
+        data=document.get("data"),
+    )
+
+
+def wait_to_json(wait: Wait) -> JsonObject:
+    """The wire form of a wait; what says nothing is left out."""
+    document: JsonObject = {
+        "signal": wait.signal,
+        "by": wait.by,
+        "visit": wait.visit,
+        "attempt": wait.attempt,
+        "resumes": wait.resumes,
+    }
+    if wait.due_at_ms is not None:
+        document["dueAt"] = wait.due_at_ms
+    if wait.heartbeat_ms is not None:
+        document["heartbeatMs"] = wait.heartbeat_ms
+    if wait.counts:
+        document["counts"] = list(wait.counts)
+    if wait.data is not None:
+        document["data"] = wait.data
+    return document
+
+
+def _count(value: JsonValue, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default

@@ -1,0 +1,158 @@
+"""Node types and workflows by name.
+
+A registry is built once, when the user's module is imported, and read from then on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from engine.checks import definition_faults
+from engine.core_nodes import CORE_NODES
+from engine.definition import WorkflowDefinition
+from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
+from engine.json_value import JsonValue
+from engine.node_definition import Executor, NodeDefinition, Schema
+from engine.retry import RetryPolicy
+
+GlobalsProvider: TypeAlias = Callable[[], Mapping[str, JsonValue]]
+
+_E = TypeVar("_E", bound=Callable[..., Any])
+
+
+class Registry:
+    """Node types and workflows by name; the core node types are in it from the start.
+
+    Args:
+        globals_provider: gives the globals (secrets, settings) that expressions and executors read; asked
+            once per step, never stored.
+    """
+
+    def __init__(self, globals_provider: GlobalsProvider | None = None) -> None:
+        self._nodes: dict[str, NodeDefinition] = dict(CORE_NODES)
+        self._workflows: dict[str, WorkflowDefinition] = {}
+        self._globals_provider = globals_provider
+
+    @property
+    def node_definitions(self) -> Mapping[str, NodeDefinition]:
+        """Node definitions by type."""
+        return self._nodes
+
+    @property
+    def workflows(self) -> Mapping[str, WorkflowDefinition]:
+        """Workflows by name, each in its newest version."""
+        return self._workflows
+
+    def globals(self) -> Mapping[str, JsonValue]:
+        """What the provider gives now; empty without one."""
+        return self._globals_provider() if self._globals_provider is not None else {}
+
+    def node(
+        self,
+        node_type: str,
+        *,
+        retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+        input: Schema | None = None,  # noqa: A002  (the contract's name)
+        output: Schema | None = None,
+        handles: Sequence[str] | None = None,
+        timeout_ms: int | None = None,
+        raw: bool = False,
+        metadata: Mapping[str, JsonValue] | None = None,
+    ) -> Callable[[_E], _E]:
+        """Registers the decorated function as a node type.
+
+        A pydantic model in the annotation of the first parameter is the input's schema, one in that of the
+        result the output's, unless they are given.
+
+        Raises:
+            ValueError: the type is taken.
+            TypeError: the function takes neither ``(data)`` nor ``(data, step)``.
+        """
+
+        def register(executor: _E) -> _E:
+            first, result = _annotated_models(executor)
+            definition = NodeDefinition(
+                executor,
+                retry_policy=retry_policy,
+                input=input if input is not None else first,
+                output=output if output is not None else result,
+                handles=handles,
+                timeout_ms=timeout_ms,
+                raw=raw,
+                metadata=metadata,
+            )
+            self.add_node(node_type, definition)
+            return executor
+
+        return register
+
+    def add_node(self, node_type: str, definition: NodeDefinition) -> None:
+        """Registers a node type.
+
+        Raises:
+            ValueError: the type is taken.
+        """
+        if node_type in self._nodes:
+            raise ValueError(f"node type {node_type!r} is registered already; choose another name")
+        self._nodes[node_type] = definition
+
+    def node_type_of(self, executor: Executor) -> str:
+        """The type a function is registered under.
+
+        Raises:
+            ValueError: it is not registered.
+        """
+        for node_type, definition in self._nodes.items():
+            if definition.executor is executor:
+                return node_type
+        raise ValueError(f"{executor!r} is not registered; put @registry.node('its-type') above it")
+
+    def add(self, workflow: WorkflowDefinition | Mapping[str, object]) -> WorkflowDefinition:
+        """Registers a workflow by its name, checked against the node types known by now.
+
+        Raises:
+            InvalidDefinition: with every fault found, each with its JSON path.
+        """
+        definition = workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.parse(workflow)
+        faults = definition_faults(definition, self._nodes)
+        if definition.name in self._workflows:
+            faults += (Fault("$.name", f"workflow {definition.name!r} is registered already"),)
+        if faults:
+            raise InvalidDefinition(definition.name, faults)
+        self._workflows[definition.name] = definition
+        return definition
+
+    def workflow(self, name: str) -> WorkflowDefinition:
+        """The workflow of that name.
+
+        Raises:
+            UnknownWorkflow: there is none; the message lists those there are.
+        """
+        try:
+            return self._workflows[name]
+        except KeyError:
+            known = ", ".join(sorted(self._workflows)) or "none"
+            raise UnknownWorkflow(f"there is no workflow {name!r}; registered: {known}") from None
+
+
+def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Schema | None]:
+    try:
+        hints = typing.get_type_hints(executor)
+    except NameError as error:
+        raise TypeError(
+            f"the annotations of {executor!r} name {error.name!r}, which is not imported at run time; "
+            "import it outside `if TYPE_CHECKING`"
+        ) from None
+    first = next(iter(inspect.signature(executor).parameters), None)
+    return _model(hints.get(first)) if first is not None else None, _model(hints.get("return"))
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None

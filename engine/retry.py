@@ -1,0 +1,174 @@
+"""Retry policies: which failures are tried again, how often and after how long.
+
+Owns the arithmetic and the matching. It refuses to wait: a wait is a time in the snapshot, and the shell's
+business.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic.dataclasses import dataclass
+
+from engine.outcome import StepError
+
+NEVER_RETRIED = frozenset(
+    {
+        "InvalidInput",
+        "InvalidOutput",
+        "PayloadTooLarge",
+        "UnmatchedHandle",
+        "ExpressionError",
+        "ExpressionBudgetExceeded",
+        "UnknownNodeType",
+    }
+)
+"""Errors of the definition or of the data. The same step would fail in the same way again."""
+
+
+def _milliseconds(value: object) -> object:
+    if isinstance(value, timedelta):
+        return round(value / timedelta(milliseconds=1))
+    return value
+
+
+def _not_negative(value: int | float | str | timedelta) -> int | float | str | timedelta:
+    if isinstance(value, int | float) and value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+def _positive(value: int | str) -> int | str:
+    if isinstance(value, int) and value < 1:
+        raise ValueError("must be 1 or more: it counts executions, the first included")
+    return value
+
+
+def _error_names(value: object) -> object:
+    if isinstance(value, str | type):
+        value = (value,)
+    if isinstance(value, Sequence):
+        return tuple(item.__name__ if isinstance(item, type) else item for item in value)
+    return value
+
+
+Duration: TypeAlias = Annotated[int | str | timedelta, BeforeValidator(_milliseconds), AfterValidator(_not_negative)]
+"""Milliseconds, a timedelta (stored as milliseconds), or an expression that gives milliseconds."""
+
+ErrorNames: TypeAlias = Annotated[tuple[str | type[BaseException], ...], BeforeValidator(_error_names)]
+"""Exception classes or their names; stored as names, for that is what a snapshot holds."""
+
+Resolve: TypeAlias = Callable[[object], object]
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+    config=ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"),
+)
+class RetryPolicy:
+    """How often and when a failed step is executed again.
+
+    Args:
+        max_attempts: executions in all, the first included.
+        interval: wait before the second execution, in milliseconds, or a timedelta.
+        backoff: ``exponential`` multiplies the wait by ``rate`` after each attempt.
+        rate: the factor; the wait after attempt n is ``interval * rate ** (n - 1)``.
+        max_interval: cap on the wait before jitter.
+        jitter: ``full`` draws the wait evenly from 0 to the computed one (AWS Architecture Blog,
+            "Exponential Backoff And Jitter", 2015).
+        retry_on: only errors of these types; none given means any.
+        give_up_on: never errors of these types; wins over ``retry_on``.
+
+    Numbers may be expressions. A failure matches a type by its own name or by that of any of its bases.
+    """
+
+    max_attempts: Annotated[int | str, AfterValidator(_positive)]
+    interval: Duration
+    backoff: Literal["fixed", "exponential"] = "fixed"
+    rate: Annotated[float | str, AfterValidator(_not_negative)] = 2.0
+    max_interval: Duration | None = None
+    jitter: Literal["none", "full"] = "none"
+    retry_on: ErrorNames = ()
+    give_up_on: ErrorNames = ()
+
+    def matches(self, error: StepError) -> bool:
+        """Says whether this policy is about that error."""
+        if any(name in error.lineage for name in self.give_up_on):
+            return False
+        return not self.retry_on or any(name in error.lineage for name in self.retry_on)
+
+    def wait_ms(self, attempt: int, *, rng: random.Random, resolve: Resolve = lambda value: value) -> int:
+        """Wait after the given attempt (1 is the first), in milliseconds.
+
+        Raises:
+            ValueError: an expression gave something that is not a number.
+        """
+        wait = _number(resolve(self.interval), "interval")
+        cap = None if self.max_interval is None else _number(resolve(self.max_interval), "maxInterval")
+        if self.backoff == "exponential":
+            rate = _number(resolve(self.rate), "rate")
+            try:
+                wait *= rate ** (attempt - 1)
+            except OverflowError:
+                wait = _WAIT_MS_MAX
+        wait = min(wait, _WAIT_MS_MAX if cap is None else cap, _WAIT_MS_MAX)
+        if self.jitter == "full":
+            wait = rng.uniform(0, wait)
+        return round(wait)
+
+    def attempts_max(self, resolve: Resolve = lambda value: value) -> int:
+        """Executions in all that this policy allows."""
+        return int(_number(resolve(self.max_attempts), "maxAttempts"))
+
+    def to_json(self) -> Mapping[str, object]:
+        """The policy as definitions write it; what is left at its default is left out."""
+        names = {
+            "maxAttempts": self.max_attempts,
+            "interval": self.interval,
+            "backoff": self.backoff if self.backoff != "fixed" else None,
+            "rate": self.rate if self.rate != 2.0 else None,  # noqa: PLR2004  (the default above)
+            "maxInterval": self.max_interval,
+            "jitter": self.jitter if self.jitter != "none" else None,
+            "retryOn": list(self.retry_on) or None,
+            "giveUpOn": list(self.give_up_on) or None,
+        }
+        return {name: value for name, value in names.items() if value is not None}
+
+
+# A year: longer waits are almost surely a mistake in a rate, and a float near its end is not a time.
+_WAIT_MS_MAX = 365 * 24 * 3600 * 1000.0
+
+
+def _number(value: object, field: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"retry policy: {field} is {value!r}; it must be a number of 0 or more")
+    return float(value)
+
+
+def select(
+    policies: Sequence[RetryPolicy], counts: Sequence[int], error: StepError, resolve: Resolve
+) -> tuple[int, RetryPolicy] | None:
+    """The first policy about this error, if it allows one more execution.
+
+    Args:
+        policies: ordered; the first match decides, as in Step Functions' ``Retry``.
+        counts: failures each policy has already answered in this visit.
+        error: what went wrong.
+        resolve: turns a number or an expression into a number.
+
+    Returns:
+        The index and the policy, or None when the step has failed for good.
+    """
+    if error.type in NEVER_RETRIED:
+        return None
+    for index, policy in enumerate(policies):
+        if policy.matches(error):
+            failures = (counts[index] if index < len(counts) else 0) + 1
+            return (index, policy) if failures < policy.attempts_max(resolve) else None
+    return None

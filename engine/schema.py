@@ -1,0 +1,67 @@
+"""Checks of values against JSON Schema (draft 2020-12) and pydantic models, as faults with paths.
+
+The JSON Schema library is loaded when the first schema is used, so that whoever has none does not pay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from engine.definition import json_path
+from engine.errors import Fault
+from engine.json_value import JsonValue
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+_FAULTS_MAX = 20
+
+
+def schema_faults(schema: Mapping[str, object], value: JsonValue) -> tuple[Fault, ...]:
+    """What is wrong with a value by a JSON Schema; empty when nothing is, 20 at most."""
+    faults: list[Fault] = []
+    for error in _validator(_Key(schema)).iter_errors(value):
+        faults.append(Fault(json_path(tuple(error.absolute_path)), f"{error.message} (rule: {error.validator})"))
+        if len(faults) == _FAULTS_MAX:
+            break
+    return tuple(faults)
+
+
+def faults_of_schema(schema: object, path: str) -> tuple[Fault, ...]:
+    """What is wrong with a JSON Schema document itself."""
+    if not isinstance(schema, Mapping):
+        return (Fault(path, f"a JSON Schema is an object, not {type(schema).__name__}"),)
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (loaded when used)
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return (Fault(path + json_path(tuple(error.absolute_path))[1:], f"not a JSON Schema: {error.message}"),)
+    return ()
+
+
+class _Key:
+    """A schema as a cache key: by identity, for schemas belong to definitions and those do not change."""
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: Mapping[str, object]) -> None:
+        self.schema = schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.schema is self.schema
+
+
+@lru_cache(maxsize=256)
+def _validator(key: _Key) -> Validator:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  (loaded when used)
+    from referencing import Registry  # noqa: PLC0415
+
+    # An empty registry: a $ref never reaches for the network.
+    return Draft202012Validator(key.schema, registry=Registry())

@@ -1,0 +1,499 @@
+"""The whole state of a run as one immutable value, and its wire format (Refluxo's, extended).
+
+Owns the shape of the state and how it is written and read. It refuses to decide what comes next: that is
+transition.py, the only module that makes the next snapshot of a run.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Self, overload
+
+from engine.errors import InvalidSnapshot
+from engine.json_value import JsonObject, JsonValue
+from engine.limits import SCHEMA_VERSION
+from engine.outcome import Wait, wait_from_json, wait_to_json
+
+
+class Status(StrEnum):
+    """Where a run stands."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ERROR = "error"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in _TERMINAL
+
+
+_TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What one attempt of a step came to.
+
+    ``visit`` counts the entries into the node so far; it is derived, never written.
+    """
+
+    output: JsonValue
+    timestamp: int
+    attempt: int = 1
+    error: str | None = None
+    error_type: str | None = None
+    visit: int = 1
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the attempt has an output to go on with."""
+        return self.error is None
+
+
+class _Log:
+    """Results of a run in order, shared by all snapshots of its line; each sees its own first part of it."""
+
+    __slots__ = ("by_node", "entries", "lock")
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, NodeResult]] = []
+        self.by_node: dict[str, list[int]] = {}
+        self.lock = threading.Lock()
+
+
+class NodeResults(Sequence[NodeResult]):
+    """The results of one node, oldest first, as one snapshot sees them."""
+
+    __slots__ = ("_entries", "_length", "_positions")
+
+    def __init__(self, entries: list[tuple[str, NodeResult]], positions: list[int], length: int) -> None:
+        self._entries = entries
+        self._positions = positions
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> NodeResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NodeResult]: ...
+    def __getitem__(self, index: int | slice) -> NodeResult | Sequence[NodeResult]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(self._length)))
+        if index < 0:
+            index += self._length
+        if not 0 <= index < self._length:
+            raise IndexError(index)
+        return self._entries[self._positions[index]][1]
+
+
+class Context(Mapping[str, Sequence[NodeResult]]):
+    """Results by node: read-only, append by making the next one, without copying.
+
+    All contexts of one line of steps share a log; each knows how much of it is its own. Appending to the
+    newest is an append to the log; appending to an older one (a fork of history) copies its part first.
+    A node that never ran has an empty sequence, not a KeyError.
+    """
+
+    __slots__ = ("_length", "_log")
+
+    def __init__(self) -> None:
+        self._log = _Log()
+        self._length = 0
+
+    @classmethod
+    def _view(cls, log: _Log, length: int) -> Self:
+        context = cls.__new__(cls)
+        context._log = log
+        context._length = length
+        return context
+
+    def __getitem__(self, node_id: str) -> NodeResults:
+        positions = self._log.by_node.get(node_id)
+        if positions is None:
+            return NodeResults(self._log.entries, [], 0)
+        return NodeResults(self._log.entries, positions, self._count(positions))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([node for node, positions in self._log.by_node.items() if self._count(positions)])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, node_id: object) -> bool:
+        return isinstance(node_id, str) and self.last(node_id) is not None
+
+    def __repr__(self) -> str:
+        return f"<Context of {self._length} results>"
+
+    @property
+    def length(self) -> int:
+        """Number of results of all nodes."""
+        return self._length
+
+    def _count(self, positions: list[int]) -> int:
+        # Nearly always the newest view asks, for which every position counts.
+        if not positions or positions[-1] < self._length:
+            return len(positions)
+        low, high = 0, len(positions)
+        while low < high:
+            middle = (low + high) // 2
+            if positions[middle] < self._length:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def last(self, node_id: str) -> NodeResult | None:
+        """Newest result of a node, failed attempts included, or None."""
+        positions = self._log.by_node.get(node_id)
+        if positions is None:
+            return None
+        count = self._count(positions)
+        return self._log.entries[positions[count - 1]][1] if count else None
+
+    def last_success(self, node_id: str) -> NodeResult | None:
+        """Newest result of a node that has an output, or None. Looks past failed attempts, which are few."""
+        for result in reversed(self[node_id]):
+            if result.succeeded:
+                return result
+        return None
+
+    def outputs(self, node_id: str) -> Sequence[JsonValue]:
+        """Outputs of a node's successes, oldest first."""
+        return [result.output for result in self[node_id] if result.succeeded]
+
+    def visits(self, node_id: str) -> int:
+        """How often the node has been entered and has left a result."""
+        newest = self.last(node_id)
+        return newest.visit if newest is not None else 0
+
+    def entries(self) -> Iterator[tuple[str, NodeResult]]:
+        """All results in the order they came about."""
+        for position in range(self._length):
+            yield self._log.entries[position]
+
+    def appended(
+        self,
+        node_id: str,
+        *,
+        output: JsonValue,
+        timestamp: int,
+        attempt: int,
+        error: str | None = None,
+        error_type: str | None = None,
+    ) -> Context:
+        """The context with one more result; this one stays as it is."""
+        newest = self.last(node_id)
+        before = newest.visit if newest is not None else 0
+        # The first attempt of an entry opens a visit; its later ones belong to it.
+        visit = before + 1 if attempt == 1 or before == 0 else before
+        result = NodeResult(output, timestamp, attempt, error, error_type, visit)
+        log = self._log
+        with log.lock:
+            newest_view = self._length == len(log.entries)
+            if newest_view:
+                _append(log, node_id, result)
+        if not newest_view:
+            log = _Log()
+            for entry_id, entry in self.entries():
+                _append(log, entry_id, entry)
+            _append(log, node_id, result)
+        return Context._view(log, self._length + 1)
+
+
+def _append(log: _Log, node_id: str, result: NodeResult) -> None:
+    positions = log.by_node.get(node_id)
+    if positions is None:
+        positions = log.by_node[node_id] = []
+    positions.append(len(log.entries))
+    log.entries.append((node_id, result))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryState:
+    """A failed attempt that will be repeated; only in status ``error``.
+
+    ``attempts`` counts executions so far; ``counts`` the failures that each policy of an ordered list has
+    answered; ``resumes`` the waits that ended within this visit.
+    """
+
+    node_id: str
+    attempts: int
+    next_retry_at_ms: int
+    counts: tuple[int, ...] = ()
+    resumes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRef:
+    """The definition a run is pinned to: its name and the hash of its content."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The state of a run between two steps. Times are epoch milliseconds, durations milliseconds."""
+
+    workflow_id: str
+    status: Status
+    current_node_id: str | None
+    context: Context = field(default_factory=Context)
+    version: int = 0
+    last_started_at: int = 0
+    total_execution_time: int = 0
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    retry_state: RetryState | None = None
+    wait: Wait | None = None
+    last_node_id: str | None = None
+    definition: DefinitionRef | None = None
+    input: JsonValue = None
+    tags: Mapping[str, str] | None = None
+    tenant: str | None = None
+    parent: Mapping[str, JsonValue] | None = None
+
+    @property
+    def output(self) -> JsonValue:
+        """Output of the node executed last with success: the run's output, once it has ended."""
+        if self.last_node_id is None:
+            return None
+        newest = self.context.last_success(self.last_node_id)
+        return None if newest is None else newest.output
+
+    @property
+    def error(self) -> NodeResult | None:
+        """The failed attempt because of which the run waits for a retry or has failed."""
+        if self.status not in {Status.ERROR, Status.FAILED} or self.current_node_id is None:
+            return None
+        newest = self.context.last(self.current_node_id)
+        return newest if newest is not None and not newest.succeeded else None
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that the next execution of the current node will be; 1 is the first."""
+        if self.retry_state is not None:
+            return self.retry_state.attempts + 1
+        return self.wait.attempt if self.wait is not None else 1
+
+    @property
+    def resumes(self) -> int:
+        """Waits that have ended within the current visit."""
+        if self.retry_state is not None:
+            return self.retry_state.resumes
+        return self.wait.resumes if self.wait is not None else 0
+
+    @property
+    def visit(self) -> int:
+        """Number of the current entry into the current node; 1 is the first."""
+        if self.current_node_id is None:
+            return 0
+        before = self.context.visits(self.current_node_id)
+        return max(before, 1) if self.attempt > 1 else before + 1
+
+    @property
+    def due_at_ms(self) -> int | None:
+        """When the run goes on by itself: a retry's time, a wait's end, or None."""
+        if self.retry_state is not None:
+            return self.retry_state.next_retry_at_ms
+        return self.wait.due_at_ms if self.wait is not None else None
+
+    def to_json(self, *, newest_only: bool = False) -> JsonObject:
+        """The wire format. ``newest_only`` keeps one result of each node, as HTTP shows a run."""
+        document: JsonObject = {
+            "schemaVersion": SCHEMA_VERSION,
+            "workflowId": self.workflow_id,
+            "status": self.status.value,
+            "currentNodeId": self.current_node_id,
+            "context": {
+                node_id: [_result_to_json(result) for result in (results[-1:] if newest_only else results)]
+                for node_id, results in self.context.items()
+            },
+            "version": self.version,
+            "lastStartedAt": self.last_started_at,
+            "totalExecutionTime": self.total_execution_time,
+            "metadata": dict(self.metadata),
+        }
+        if self.retry_state is not None:
+            document["retryState"] = _retry_state_to_json(self.retry_state)
+        if self.wait is not None:
+            document["wait"] = wait_to_json(self.wait)
+        if self.last_node_id is not None:
+            document["lastNodeId"] = self.last_node_id
+        if self.definition is not None:
+            document["definition"] = {"name": self.definition.name, "version": self.definition.version}
+        if self.input is not None:
+            document["input"] = self.input
+        if self.tags is not None:
+            document["tags"] = dict(self.tags)
+        if self.tenant is not None:
+            document["tenant"] = self.tenant
+        if self.parent is not None:
+            document["parent"] = dict(self.parent)
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, JsonValue]) -> Snapshot:
+        """Reads the wire format, Refluxo's own snapshots included.
+
+        Raises:
+            InvalidSnapshot: a field is missing or of the wrong type (it is named), or the document is of a
+                newer schema than this engine knows.
+        """
+        schema = document.get("schemaVersion", SCHEMA_VERSION)
+        if not isinstance(schema, int) or schema > SCHEMA_VERSION:
+            raise InvalidSnapshot(f"schemaVersion {schema!r} is newer than {SCHEMA_VERSION}: deploy newer code")
+        context = _context_from_json(_mapping(document, "context"))
+        last_node_id = document.get("lastNodeId")
+        return cls(
+            workflow_id=_text(document, "workflowId"),
+            status=_status(document),
+            current_node_id=_optional_text(document, "currentNodeId"),
+            context=context,
+            version=_integer(document, "version"),
+            last_started_at=_integer(document, "lastStartedAt", 0),
+            total_execution_time=_integer(document, "totalExecutionTime", 0),
+            metadata=_mapping(document, "metadata", {}),
+            retry_state=_retry_state_from_json(document),
+            wait=wait_from_json(_mapping(document, "wait")) if document.get("wait") else None,
+            last_node_id=last_node_id if isinstance(last_node_id, str) else _newest_node(context),
+            definition=_definition_from_json(document),
+            input=document.get("input"),
+            tags=_tags_from_json(document),
+            tenant=_optional_text(document, "tenant"),
+            parent=_mapping(document, "parent") if document.get("parent") else None,
+        )
+
+
+def _result_to_json(result: NodeResult) -> JsonValue:
+    document: JsonObject = {"output": result.output, "timestamp": result.timestamp, "attempt": result.attempt}
+    if result.error is not None:
+        document["error"] = result.error
+    if result.error_type is not None:
+        document["errorType"] = result.error_type
+    return document
+
+
+def _retry_state_to_json(state: RetryState) -> JsonObject:
+    document: JsonObject = {
+        "nodeId": state.node_id,
+        "attempts": state.attempts,
+        "nextRetryAt": state.next_retry_at_ms,
+    }
+    if state.counts:
+        document["counts"] = list(state.counts)
+    if state.resumes:
+        document["resumes"] = state.resumes
+    return document
+
+
+def _retry_state_from_json(document: Mapping[str, JsonValue]) -> RetryState | None:
+    if not document.get("retryState"):
+        return None
+    state = _mapping(document, "retryState")
+    counts = state.get("counts")
+    return RetryState(
+        node_id=_text(state, "nodeId", "retryState."),
+        attempts=_integer(state, "attempts", prefix="retryState."),
+        next_retry_at_ms=_integer(state, "nextRetryAt", 0, prefix="retryState."),
+        counts=tuple(item for item in counts if isinstance(item, int)) if isinstance(counts, list) else (),
+        resumes=_integer(state, "resumes", 0, prefix="retryState."),
+    )
+
+
+def _definition_from_json(document: Mapping[str, JsonValue]) -> DefinitionRef | None:
+    if not document.get("definition"):
+        return None
+    reference = _mapping(document, "definition")
+    return DefinitionRef(_text(reference, "name", "definition."), _text(reference, "version", "definition."))
+
+
+def _tags_from_json(document: Mapping[str, JsonValue]) -> Mapping[str, str] | None:
+    if not document.get("tags"):
+        return None
+    tags = _mapping(document, "tags")
+    return {name: _text(tags, name, "tags.") for name in tags}
+
+
+def _context_from_json(document: Mapping[str, JsonValue]) -> Context:
+    # Results keep their order within a node, whatever a skewed clock wrote; between nodes the time decides,
+    # and the document's own order where times are equal.
+    found: list[tuple[int, int, str, Mapping[str, JsonValue]]] = []
+    for node_id, results in document.items():
+        if not isinstance(results, list):
+            raise InvalidSnapshot(f"context.{node_id} must be a list of results")
+        latest = 0
+        for index, result in enumerate(results):
+            if not isinstance(result, dict):
+                raise InvalidSnapshot(f"context.{node_id}[{index}] must be an object")
+            timestamp = _integer(result, "timestamp", 0, prefix=f"context.{node_id}[{index}].")
+            latest = max(latest, timestamp)
+            found.append((latest, timestamp, node_id, result))
+    found.sort(key=lambda entry: entry[0])
+    context = Context()
+    for _, timestamp, node_id, entry in found:
+        context = context.appended(
+            node_id,
+            output=entry.get("output"),
+            timestamp=timestamp,
+            attempt=_integer(entry, "attempt", 1),
+            error=_optional_text(entry, "error"),
+            error_type=_optional_text(entry, "errorType"),
+        )
+    return context
+
+
+def _newest_node(context: Context) -> str | None:
+    node_id = None
+    for entry_id, result in context.entries():
+        if result.succeeded:
+            node_id = entry_id
+    return node_id
+
+
+def _status(document: Mapping[str, JsonValue]) -> Status:
+    try:
+        return Status(_text(document, "status"))
+    except ValueError:
+        names = ", ".join(status.value for status in Status)
+        raise InvalidSnapshot(f"status is {document.get('status')!r}; it must be one of {names}") from None
+
+
+def _text(document: Mapping[str, JsonValue], name: str, prefix: str = "") -> str:
+    value = document.get(name)
+    if not isinstance(value, str):
+        raise InvalidSnapshot(f"{prefix}{name} is {value!r}; it must be text")
+    return value
+
+
+def _optional_text(document: Mapping[str, JsonValue], name: str) -> str | None:
+    return None if document.get(name) is None else _text(document, name)
+
+
+def _integer(document: Mapping[str, JsonValue], name: str, default: int | None = None, *, prefix: str = "") -> int:
+    value = document.get(name, default)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidSnapshot(f"{prefix}{name} is {value!r}; it must be a whole number")
+    return value
+
+
+def _mapping(
+    document: Mapping[str, JsonValue], name: str, default: Mapping[str, JsonValue] | None = None
+) -> Mapping[str, JsonValue]:
+    value = document.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, dict):
+        raise InvalidSnapshot(f"{name} is {type(value).__name__}; it must be an object")
+    return value

@@ -1,0 +1,85 @@
+"""What an executor is told about the step it executes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.json_value import JsonValue
+from engine.outcome import Resumed
+from engine.snapshot import Context
+
+_NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class WaitAddress:
+    """One wait of a run: the resumes-th within the visit-th entry into a node."""
+
+    node_id: str
+    visit: int
+    resumes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the shell knows about an execution and the engine does not.
+
+    Args:
+        nonce: random text fixed at the run's start, so that two runs of one id differ; the run's id when None.
+        retry_epoch: raised by an operator's retry with changed data.
+        deadline_ms: when the host stops the step, epoch milliseconds.
+        callback_url: makes the capability URL of a wait.
+    """
+
+    nonce: str | None = None
+    retry_epoch: int = 0
+    deadline_ms: int | None = None
+    callback_url: Callable[[WaitAddress], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One execution of a node, as its executor sees it.
+
+    ``attempt`` counts the executions within this visit and ``visit`` the entries into the node, both from 1.
+    ``external_payload`` is what came from outside (Refluxo's name): the start's payload for the first step,
+    the signal's for a resumed one. ``resumed`` says why a wait ended, None on a first execution.
+    """
+
+    workflow_id: str
+    node_id: str
+    attempt: int
+    visit: int
+    context: Context
+    external_payload: JsonValue = None
+    resumed: Resumed | None = None
+    globals: Mapping[str, JsonValue] = field(default_factory=lambda: _NO_GLOBALS)
+    resumes: int = 0
+    host: Host = field(default_factory=Host, repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text for every duplicate and automatic retry of this step, another for any other step.
+
+        UUID-shaped SHA-256 of run nonce, node, visit, resumes taken in this visit and retry epoch
+        (dispatch-protocol.md, Identity). Give it to whatever the step calls.
+        """
+        nonce = self.host.nonce if self.host.nonce is not None else self.workflow_id
+        parts = (nonce, self.node_id, str(self.visit), str(self.resumes), str(self.host.retry_epoch))
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When the host stops this step, epoch milliseconds; None where nothing does."""
+        return self.host.deadline_ms
+
+    @property
+    def callback_url(self) -> str | None:
+        """Capability URL that resumes the wait this step asks for; None where no webhook can arrive."""
+        if self.host.callback_url is None:
+            return None
+        return self.host.callback_url(WaitAddress(self.node_id, self.visit, self.resumes))

@@ -1,0 +1,1 @@
+"""One construct a file, each owning one thing, with keyword-only typed props."""

@@ -1,0 +1,23 @@
+"""The line a new user pastes to start a first run on a fresh deployment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXAMPLE_WORKFLOW: Final = "content-approval"
+"""One that ships in workflows/."""
+
+
+def signed_curl(url: str, region: str, authorizer: str) -> str:
+    """A curl command (7.75 or later) that signs with the credentials in the shell's environment."""
+    # curl drops a header without a value, so the line also works with keys that have no session token.
+    signature = (
+        f'--aws-sigv4 "aws:amz:{region}:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
+        '--header "x-amz-security-token: $AWS_SESSION_TOKEN" '
+        if authorizer == "iam"
+        else ""
+    )
+    return (
+        f"curl {signature}--header 'content-type: application/json' --data '{{\"input\": {{}}}}' "
+        f"{url}/workflows/{EXAMPLE_WORKFLOW}/runs"
+    )

@@ -1,0 +1,104 @@
+"""The installation: composes the constructs and grants each function what it needs. Nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_lambda_event_sources import SqsEventSource
+from constructs import Construct
+
+from infra.constructs.api import HttpFront
+from infra.constructs.function import Package, PackageFunction
+from infra.constructs.queues import RunQueues
+from infra.constructs.schedule import EveryMinute
+from infra.constructs.secret import WebhookSecret
+from infra.constructs.table import RunsTable
+from infra.curl import signed_curl
+from infra.environment import function_environment
+from infra.grants import DISPATCHER, FRONT_DOOR, SWEEP, Resource, grant
+from infra.settings import StackSettings
+
+
+class RefluxoStack(Stack):
+    """One stage of Refluxo, for whatever account and region it is deployed to."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: StackSettings, asset_path: Path) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description=f"Refluxo ({settings.stage}): durable workflows, one Lambda step at a time",
+            termination_protection=settings.is_production,
+        )
+        timeout = Duration.seconds(settings.dispatcher_timeout_seconds)
+        table = RunsTable(self, "Runs", is_production=settings.is_production)
+        queues = RunQueues(self, "Queues", consumer_timeout=timeout)
+        secret = WebhookSecret(self, "WebhookSecret", is_production=settings.is_production).secret
+        api = HttpFront(self, "Http", settings=settings)
+        package = Package(
+            code=lambda_.Code.from_asset(str(asset_path)),
+            environment=function_environment(
+                settings,
+                table_name=table.table.table_name,
+                queue_url=queues.queue.queue_url,
+                parked_queue_url=queues.parked.queue_url,
+                public_url=api.url,
+                webhook_secret_id=secret.secret_arn,
+            ),
+            settings=settings,
+        )
+
+        front_door = PackageFunction(
+            self,
+            "FrontDoor",
+            package=package,
+            handler="dispatcher.http_handler.handler",
+            description="Answers HTTP: starts runs, shows them, takes their signals",
+            timeout=Duration.seconds(29),  # API Gateway gives up after 30
+        ).function
+        dispatcher = PackageFunction(
+            self,
+            "Dispatcher",
+            package=package,
+            handler="dispatcher.queue_handler.handler",
+            description="Loads a run, executes a step, commits it, sends what follows",
+            timeout=timeout,
+            enqueues_itself=True,
+        ).function
+        sweep = PackageFunction(
+            self,
+            "Sweep",
+            package=package,
+            handler="dispatcher.sweep_handler.handler",
+            description="Finds runs that are due and have no message",
+            timeout=Duration.seconds(50),  # over before the next minute's
+        ).function
+
+        api.send_to(front_door)
+        EveryMinute(self, "SweepSchedule", function=sweep)
+        dispatcher.add_event_source(
+            SqsEventSource(
+                queues.queue,
+                batch_size=10,
+                report_batch_item_failures=True,
+                max_concurrency=settings.max_concurrency,
+            )
+        )
+
+        arns = {
+            Resource.TABLE: table.table.table_arn,
+            Resource.DUE_INDEX: table.due_index_arn,
+            Resource.QUEUE: queues.queue.queue_arn,
+            Resource.PARKED_QUEUE: queues.parked.queue_arn,
+            Resource.WEBHOOK_SECRET: secret.secret_arn,
+        }
+        grant(front_door, FRONT_DOOR, arns)
+        grant(dispatcher, DISPATCHER, arns)
+        grant(sweep, SWEEP, arns)
+
+        CfnOutput(self, "ApiUrl", value=api.url)
+        CfnOutput(self, "TableName", value=table.table.table_name)
+        CfnOutput(self, "QueueUrl", value=queues.queue.queue_url)
+        CfnOutput(self, "ParkedQueueUrl", value=queues.parked.queue_url)
+        CfnOutput(self, "ExampleCurl", value=signed_curl(api.url, self.region, settings.api_authorizer))

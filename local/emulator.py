@@ -1,0 +1,71 @@
+"""AWS on a port of this machine: moto's server, and clients that speak to it over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, Self
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+REGION: Final = "us-east-1"
+
+# Any credentials do for an emulator; none of the caller's own are ever sent to it.
+_ACCESS_KEY: Final = "local"
+
+
+class EmulatorClients:
+    """Clients of an emulator at an address."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        # A session of its own: no profile, no shared file and no variable of the caller's takes part.
+        self._session = boto3.session.Session(
+            aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=REGION
+        )
+        self._config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
+
+    def dynamodb(self) -> DynamoDBClient:
+        """A DynamoDB client."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint_url, config=self._config)
+
+    def sqs(self) -> SQSClient:
+        """An SQS client."""
+        return self._session.client("sqs", endpoint_url=self._endpoint_url, config=self._config)
+
+    def secretsmanager(self) -> SecretsManagerClient:
+        """A Secrets Manager client."""
+        return self._session.client("secretsmanager", endpoint_url=self._endpoint_url, config=self._config)
+
+
+class Emulator:
+    """moto's server in a thread, on a free port of the loopback interface. Its state is in memory."""
+
+    def __init__(self) -> None:
+        # Slow to import, and its server logs each request unless told otherwise.
+        from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+
+    @property
+    def url(self) -> str:
+        """Its address, once it runs."""
+        host, port = self._server.get_host_and_port()
+        return f"http://{host}:{port}"
+
+    def clients(self) -> EmulatorClients:
+        """Clients of it."""
+        return EmulatorClients(self.url)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()

@@ -1,0 +1,58 @@
+"""The template's environment and handlers against the shell that lives by them: the two must not drift."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dispatcher.limits import RUN_STEPS_MAX_DEFAULT, SWEEP_GRACE_MS
+from dispatcher.settings import Settings
+from infra.constructs.queues import VISIBILITY_TIMEOUTS
+from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, StackSettings
+
+if TYPE_CHECKING:
+    from aws_cdk.assertions import Template
+
+
+def deployed_environments(template: Template) -> list[dict[str, str]]:
+    """Each function's variables, a reference standing for what CloudFormation would fill in."""
+    return [
+        {
+            name: value if isinstance(value, str) else f"deployed-{name}"
+            for name, value in function["Properties"]["Environment"]["Variables"].items()
+        }
+        for function in template.find_resources("AWS::Lambda::Function").values()
+    ]
+
+
+def test_the_functions_accept_the_environment_they_are_given(template: Template) -> None:
+    """The dispatcher's own settings are built from it, every reference in its place."""
+    for environment in deployed_environments(template):
+        assert Settings.from_env(environment) == Settings(
+            table_name="deployed-TABLE_NAME",
+            queue_url="deployed-QUEUE_URL",
+            parked_queue_url="deployed-PARKED_QUEUE_URL",
+            public_url="deployed-PUBLIC_URL",
+            registry="workflows:registry",
+            webhook_secret_id="deployed-WEBHOOK_SECRET_ID",
+            steps_per_invocation=1,
+            run_steps_max=RUN_STEPS_MAX_DEFAULT,
+            log_level="INFO",
+        )
+
+
+def test_every_handler_is_there(template: Template) -> None:
+    """A handler string with a typo would be seen on Lambda, at the first event."""
+    for function in template.find_resources("AWS::Lambda::Function").values():
+        module, _, attribute = function["Properties"]["Handler"].rpartition(".")
+        assert callable(getattr(importlib.import_module(module), attribute))
+
+
+@pytest.mark.parametrize(
+    "timeout_seconds", [StackSettings().dispatcher_timeout_seconds, DISPATCHER_TIMEOUT_SECONDS_MAX]
+)
+def test_a_hidden_message_is_not_taken_for_a_lost_one(timeout_seconds: int) -> None:
+    """The sweep's grace is longer than visibility and a step's timeout together."""
+    assert (VISIBILITY_TIMEOUTS + 1) * timeout_seconds * 1000 < SWEEP_GRACE_MS

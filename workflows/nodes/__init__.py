@@ -1,0 +1,1 @@
+"""Node types, one module a subject. Each offers ``register(registry)``."""

@@ -7,11 +7,13 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 
 LINTED := engine dispatcher workflows local cli infra tests benchmarks app.py
 
-# The CDK's command line, pinned: it must be able to read what our aws-cdk-lib writes.
-CDK := $(BIN)/npx --yes aws-cdk@2.1148.1
+# The CDK's command line, pinned: it must be able to read what our aws-cdk-lib writes. Say more by CDK_ARGS,
+# such as CDK_ARGS='-c refluxo:stage=prod'.
+CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_VERSION_CHECK=1 CDK_DISABLE_CLI_TELEMETRY=true \
+	npx --yes --prefer-offline aws-cdk@2.1148.1 --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check lint types contracts package synth bench clean
+.PHONY: help demo local test check lint types contracts package synth deploy bench clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +43,12 @@ package: $(VENV)/dev.stamp  ## what the functions ship, in build/package
 	@$(BIN)/python -m infra.package
 
 synth: package  ## the CloudFormation template, in cdk.out
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python app.py && ls cdk.out/*.template.json
+	@$(BIN)/python app.py
+	@$(BIN)/cfn-lint -i W3005 -- cdk.out/*.template.json
+	@ls cdk.out/*.template.json
+
+deploy: package  ## the stack, into the account of your AWS credentials
+	@$(CDK) deploy $(CDK_ARGS)
 
 bench: $(VENV)/dev.stamp  ## speed, as ratios within one run
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

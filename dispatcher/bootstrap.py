@@ -20,7 +20,6 @@ from dispatcher.ports import RunStore, SecretSource, StepQueue
 from dispatcher.settings import InvalidSettings, Settings
 from dispatcher.webhook_token import WebhookTokens
 from engine import Registry
-from engine.expressions import JexlTransformEngine
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -111,7 +110,7 @@ class App:
     @cached_property
     def catalog(self) -> Catalog:
         """Definitions, pinned."""
-        return Catalog(self.registry, self.adapters.store, (JexlTransformEngine(),))
+        return Catalog(self.registry, self.adapters.store)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:

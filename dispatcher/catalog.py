@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dispatcher.ports import RunStore
-from engine import Registry, TransformEngine, WorkflowDefinition, WorkflowEngine
+from engine import Registry, WorkflowDefinition, WorkflowEngine
 from engine.errors import UnknownWorkflow
 from engine.json_value import JsonValue
 from engine.snapshot import DefinitionRef
@@ -16,10 +16,9 @@ _ENGINES_MAX = 256
 class Catalog:
     """Engines by definition; stores a definition when its first run starts."""
 
-    def __init__(self, registry: Registry, store: RunStore, transform_engines: Sequence[TransformEngine]) -> None:
+    def __init__(self, registry: Registry, store: RunStore) -> None:
         self._registry = registry
         self._store = store
-        self._transform_engines = tuple(transform_engines)
         self._engines: dict[DefinitionRef, WorkflowEngine] = {}
         self._stored: set[DefinitionRef] = set()
 
@@ -52,7 +51,10 @@ class Catalog:
         engine = self._engines.get(reference)
         if engine is None:
             engine = WorkflowEngine(
-                self._definition(reference), self._registry.node_definitions, self._transform_engines, check=False
+                self._definition(reference),
+                self._registry.node_definitions,
+                self._registry.transform_engines,
+                check=False,
             )
             if len(self._engines) >= _ENGINES_MAX:
                 self._engines.pop(next(iter(self._engines)))

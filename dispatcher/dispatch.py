@@ -264,8 +264,10 @@ class Dispatcher:
 
 
 def _is_current(message: Message, head: Head) -> bool:
-    """Whether the message is about the head as it is. A stale one is a duplicate; one ahead of its head is of
-    a table that was restored, and the sweep knows what to do.
+    """Whether the message is about the head as it is.
+
+    A stale one is a duplicate; one ahead of its head is of a table that was restored since, whose runs the
+    sweep looks after.
     """
     match message:
         case Continuation(version=version):

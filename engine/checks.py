@@ -1,40 +1,99 @@
-"""Faults of a definition that only a registry can see: unknown types, handles no node has, bad schemas."""
+"""Faults of a definition that only a registry can see: types, handles, data, expressions and schemas."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from engine.definition import WorkflowDefinition
-from engine.errors import Fault
+from pydantic import ValidationError
+
+from engine.definition import Node, WorkflowDefinition, faults_of
+from engine.errors import ExpressionError, Fault
+from engine.json_value import JsonValue, checked_copy
 from engine.node_definition import NodeDefinition
-from engine.schema import faults_of_schema
+from engine.schema import faults_of_schema, schema_faults
+from engine.templates import has_template, texts_with_template
+from engine.transform import TemplateValidator, TransformEngine
 
 
 def definition_faults(
-    definition: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition]
+    definition: WorkflowDefinition,
+    node_definitions: Mapping[str, NodeDefinition],
+    transform_engines: Sequence[TransformEngine] = (),
 ) -> tuple[Fault, ...]:
-    """Everything wrong with a definition, given the node types it may use."""
+    """Everything wrong with a definition, given the node types and the expressions it may use."""
     faults: list[Fault] = []
     for index, node in enumerate(definition.nodes):
-        if node.type not in node_definitions:
-            known = ", ".join(sorted(node_definitions))
-            faults.append(
-                Fault(f"$.nodes[{index}].type", f"node type {node.type!r} is not registered; there are: {known}")
-            )
-    for index, edge in enumerate(definition.edges):
-        source = definition.node(edge.source)
-        known_type = node_definitions.get(source.type) if source is not None else None
-        if source is None or known_type is None or edge.source_handle is None or edge.catches:
+        known = node_definitions.get(node.type)
+        if known is None:
+            types = ", ".join(sorted(node_definitions))
+            message = f"node type {node.type!r} is not registered; there are: {types}"
+            faults.append(Fault(f"$.nodes[{index}].type", message))
             continue
-        if known_type.handles is not None and edge.source_handle not in known_type.handles:
-            exits = ", ".join(repr(handle) for handle in known_type.handles) or "none but the unnamed one"
-            faults.append(
-                Fault(
-                    f"$.edges[{index}].sourceHandle",
-                    f"{source.type!r} has no handle {edge.source_handle!r}; it has: {exits}",
-                )
-            )
+        faults.extend(_data_faults(node, known, f"$.nodes[{index}].data", transform_engines))
+        faults.extend(_policy_faults(node, f"$.nodes[{index}].policy.retry", transform_engines))
+    faults.extend(_handle_faults(definition, node_definitions))
     for name, schema in (("input", definition.input), ("output", definition.output)):
         if schema is not None:
             faults.extend(faults_of_schema(schema, f"$.{name}"))
     return tuple(faults)
+
+
+def _data_faults(
+    node: Node, known: NodeDefinition, path: str, transform_engines: Sequence[TransformEngine]
+) -> Sequence[Fault]:
+    data = checked_copy(node.data)
+    if not known.raw and has_template(data):
+        # What the expressions give is known when they are evaluated; that they can be is known now.
+        return _expression_faults(data, path, transform_engines)
+    if known.input is None:
+        return ()
+    if isinstance(known.input, type):
+        try:
+            known.input.model_validate(data)
+        except ValidationError as error:
+            return [Fault(path + fault.path[1:], fault.message) for fault in faults_of(error)]
+        return ()
+    return [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
+
+
+def _expression_faults(data: JsonValue, path: str, transform_engines: Sequence[TransformEngine]) -> Sequence[Fault]:
+    faults: list[Fault] = []
+    for text_path, text in texts_with_template(data, path):
+        for engine in transform_engines:
+            if isinstance(engine, TemplateValidator):
+                try:
+                    engine.validate_template(text)
+                except ExpressionError as error:
+                    faults.append(Fault(text_path, str(error)))
+    return faults
+
+
+def _policy_faults(node: Node, path: str, transform_engines: Sequence[TransformEngine]) -> Sequence[Fault]:
+    faults: list[Fault] = []
+    for index, policy in enumerate(node.policy.retry or () if node.policy is not None else ()):
+        for name, value in policy.to_json().items():
+            if isinstance(value, str) and name in _NUMBERS:
+                if not has_template(value):
+                    faults.append(
+                        Fault(f"{path}[{index}].{name}", f"{value!r} is no number; write {{{{ }}}} around it")
+                    )
+                faults.extend(_expression_faults(value, f"{path}[{index}].{name}", transform_engines))
+    return faults
+
+
+_NUMBERS = frozenset({"maxAttempts", "interval", "rate", "maxInterval"})
+
+
+def _handle_faults(definition: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition]) -> Sequence[Fault]:
+    faults: list[Fault] = []
+    for index, edge in enumerate(definition.edges):
+        source = definition.node(edge.source)
+        known = node_definitions.get(source.type) if source is not None else None
+        if source is None or known is None or edge.source_handle is None or edge.catches:
+            continue
+        handles = known.handles_of(checked_copy(source.data))
+        if handles is not None and edge.source_handle not in handles:
+            exits = ", ".join(repr(handle) for handle in handles) or "none but the unnamed one"
+            message = f"{source.id!r} ({source.type}) has no handle {edge.source_handle!r}; it has: {exits}"
+            faults.append(Fault(f"$.edges[{index}].sourceHandle", message))
+    return faults

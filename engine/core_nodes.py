@@ -1,48 +1,46 @@
-"""The node types every registry has: their data, handles and, where they are pure, their executors."""
+"""The node types every registry has, with their documentation, and the executors of the pure ones.
+
+Types that do I/O or make other runs are described here, for editors and checks, and executed by the
+dispatcher; the bare engine fails them with NeedsHost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 
-from engine.definition import Name
-from engine.errors import InvalidInput
+from engine.core_data import (
+    FailData,
+    HttpData,
+    IfData,
+    LoopData,
+    MapData,
+    ParallelData,
+    RepeatData,
+    SignalData,
+    SleepData,
+    SwitchData,
+    WaitData,
+    WhileData,
+    WorkflowData,
+)
+from engine.errors import InvalidInput, NeedsHost, WorkflowFailure
 from engine.json_value import JsonValue
-from engine.node_definition import NodeDefinition
+from engine.node_definition import Handles, NodeDefinition
 from engine.outcome import Output, Pause
+from engine.retry import RetryPolicy
 from engine.schema import schema_faults
 from engine.step import Step
+from engine.templates import has_template
 
-_INPUT = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
-
-
-def _truth(value: object) -> object:
-    # Expressions are JavaScript's: an empty list is true, an empty text is not.
-    return not (value is None or value is False or value == "" or (isinstance(value, int | float) and value == 0))
-
-
-class IfData(BaseModel):
-    """Data of ``core:if``."""
-
-    model_config = _INPUT
-    when: Annotated[bool, BeforeValidator(_truth)]
-
-
-class WaitData(BaseModel):
-    """Data of ``core:wait``: times in milliseconds, ``schema`` is what the payload must be."""
-
-    model_config = _INPUT
-    signal: Name | None = None
-    timeout_ms: Annotated[int, Field(ge=0)] | None = None
-    heartbeat_ms: Annotated[int, Field(gt=0)] | None = None
-    payload_schema: Annotated[dict[str, object] | None, Field(alias="schema")] = None
+DEFAULT_HANDLE: Final = "default"
 
 
 def trigger(_data: JsonValue, step: Step) -> Output:
-    """Begins a run: its output is the start's payload."""
+    """Begins a run; gives the start's payload."""
     return Output(step.external_payload)
 
 
@@ -52,12 +50,63 @@ def set_(data: JsonValue) -> Output:
 
 
 def if_(data: IfData) -> Output:
-    """Goes on by ``true`` or ``false``."""
+    """Goes on by ``true`` or ``false``; gives which."""
     return Output(data.when, "true" if data.when else "false")
 
 
+def switch(data: SwitchData) -> Output:
+    """Goes on by the name of the first case equal to the value, or by ``default``; gives the value."""
+    for case in data.cases:
+        if case == data.value and isinstance(case, bool) == isinstance(data.value, bool):
+            return Output(data.value, case_handle(case))
+    return Output(data.value, DEFAULT_HANDLE)
+
+
+def case_handle(case: JsonValue) -> str:
+    """The handle of a case: its text, as JSON writes it."""
+    if isinstance(case, str):
+        return case
+    if case is None or isinstance(case, bool):
+        return {None: "null", True: "true", False: "false"}[case]
+    if isinstance(case, float) and case.is_integer():
+        return str(int(case))
+    return str(case)
+
+
+def loop(data: LoopData, step: Step) -> Output:
+    """Goes through items: ``{item, index}`` by ``loop`` for each, then ``{count}`` by ``done``.
+
+    Its position is that of its own last success, so it needs no state beside the run's results; after
+    ``done`` it starts afresh, so loops nest.
+    """
+    index = _next_index(step)
+    if index < len(data.items):
+        return Output({"item": data.items[index], "index": index}, "loop")
+    return Output({"count": index}, "done")
+
+
+def while_(data: WhileData, step: Step) -> Output:
+    """Goes on by ``loop`` (``{index}``) while its condition holds, then by ``done`` (``{count}``)."""
+    index = _next_index(step)
+    return Output({"index": index}, "loop") if data.when else Output({"count": index}, "done")
+
+
+def repeat(data: RepeatData, step: Step) -> Output:
+    """Goes on by ``loop`` (``{index}``) a number of times, then by ``done`` (``{count}``)."""
+    index = _next_index(step)
+    return Output({"index": index}, "loop") if index < data.times else Output({"count": index}, "done")
+
+
+def _next_index(step: Step) -> int:
+    newest = step.context.last_success(step.node_id)
+    if newest is None or not isinstance(newest.output, dict):
+        return 0
+    index = newest.output.get("index")
+    return index + 1 if isinstance(index, int) else 0
+
+
 def wait(data: WaitData, step: Step) -> Output | Pause:
-    """Waits for a signal; its output is the payload. On a timeout the run goes on by ``timeout``."""
+    """Waits for a signal and gives its payload; on a timeout the run goes on by ``timeout``."""
     if step.resumed is None:
         return Pause(data.signal, timeout=data.timeout_ms, heartbeat=data.heartbeat_ms)
     if step.resumed.by == "timeout":
@@ -69,9 +118,73 @@ def wait(data: WaitData, step: Step) -> Output | Pause:
     return Output(step.resumed.payload)
 
 
+def sleep(data: SleepData, step: Step) -> Output | Pause:
+    """Sleeps for a time or until a moment, of any length; gives ``{until}``."""
+    if step.resumed is None:
+        return Pause(until=data.until if data.ms is None else timedelta(milliseconds=data.ms))
+    return Output({"until": step.wait.due_at_ms if step.wait is not None else data.until})
+
+
+def fail(data: FailData) -> NoReturn:
+    """Fails the run with an error of the author's own."""
+    raise WorkflowFailure(data.error, data.message)
+
+
+def _switch_handles(data: JsonValue) -> Sequence[str] | None:
+    cases = data.get("cases") if isinstance(data, dict) else None
+    if not isinstance(cases, list) or has_template(cases):
+        return None
+    return (*(case_handle(case) for case in cases), DEFAULT_HANDLE)
+
+
+def _hosted(
+    node_type: str,
+    description: str,
+    model: type[BaseModel],
+    *,
+    handles: Handles = (),
+    retry_policy: RetryPolicy | None = None,
+) -> NodeDefinition:
+    def executor(_data: JsonValue) -> NoReturn:
+        raise NeedsHost(f"{node_type!r} is executed by the dispatcher; the bare engine cannot")
+
+    executor.__doc__ = description
+    return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy)
+
+
+def _pure(
+    executor: Callable[..., object], model: type[BaseModel] | None = None, handles: Handles = ()
+) -> NodeDefinition:
+    return NodeDefinition(executor, input=model, handles=handles)
+
+
+_ROUNDS: Final = ("loop", "done")
+
 CORE_NODES: Final[Mapping[str, NodeDefinition]] = {
-    "core:trigger": NodeDefinition(trigger, handles=()),
-    "core:set": NodeDefinition(set_, handles=()),
-    "core:if": NodeDefinition(if_, input=IfData, handles=("true", "false")),
-    "core:wait": NodeDefinition(wait, input=WaitData, handles=("timeout",)),
+    "core:trigger": _pure(trigger),
+    "core:set": _pure(set_),
+    "core:if": _pure(if_, IfData, ("true", "false")),
+    "core:switch": _pure(switch, SwitchData, _switch_handles),
+    "core:loop": _pure(loop, LoopData, _ROUNDS),
+    "core:while": _pure(while_, WhileData, _ROUNDS),
+    "core:repeat": _pure(repeat, RepeatData, _ROUNDS),
+    "core:wait": _pure(wait, WaitData, ("timeout",)),
+    "core:sleep": _pure(sleep, SleepData),
+    "core:fail": _pure(fail, FailData),
+    "core:http": _hosted(
+        "core:http",
+        "Calls a URL; gives ``{status, headers, body}``. 4xx goes by ``rejected`` when connected; 429, 5xx and "
+        "network errors are retried.",
+        HttpData,
+        handles=("rejected",),
+        retry_policy=RetryPolicy(3, interval=1000, backoff="exponential", jitter="full"),
+    ),
+    "core:parallel": _hosted(
+        "core:parallel", "Runs branches as child runs; gives their outputs by name.", ParallelData
+    ),
+    "core:map": _hosted(
+        "core:map", "Runs a workflow for each item as child runs; gives their outputs in item order.", MapData
+    ),
+    "core:workflow": _hosted("core:workflow", "Runs a workflow as a child run; gives its output.", WorkflowData),
+    "core:signal": _hosted("core:signal", "Sends a signal to another run.", SignalData),
 }

@@ -70,6 +70,19 @@ class PayloadTooLarge(RefluxoError):
     """A value is larger than the storage takes. Never retried: it would be as large again."""
 
 
+class NeedsHost(RefluxoError):
+    """The node type does I/O or makes other runs: the dispatcher executes it, the bare engine does not."""
+
+
+class WorkflowFailure(RefluxoError):
+    """A ``core:fail`` node failed the run on purpose, with an error type and message of the author's own."""
+
+    def __init__(self, error: str, message: str) -> None:
+        self.error = error
+        self.message = message
+        super().__init__(message)
+
+
 class ExpressionError(RefluxoError):
     """A ``{{ }}`` expression cannot be parsed or evaluated.
 

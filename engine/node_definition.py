@@ -19,6 +19,10 @@ Schema: TypeAlias = type[BaseModel] | Mapping[str, object]
 """A pydantic model or a JSON Schema document."""
 
 
+Handles: TypeAlias = Sequence[str] | Callable[[JsonValue], Sequence[str] | None]
+"""Named exits of a node type, or how they follow from a node's data (None: not known before it runs)."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeDefinition:
     """Behaviour of a node type.
@@ -28,7 +32,8 @@ class NodeDefinition:
         retry_policy: one policy, or an ordered list matched by error type; a node's own ``policy.retry`` wins.
         input: what the resolved data must be; a pydantic model's instance is what the executor is given.
         output: what the result must be.
-        handles: the named exits; None means that only the executor knows them.
+        handles: the named exits, or a function of the node's own data that gives them; None means that only
+            the executor knows them.
         timeout_ms: how long one execution may take.
         raw: leaves ``{{ }}`` in the data alone.
         metadata: anything for editors.
@@ -38,7 +43,7 @@ class NodeDefinition:
     retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None
     input: Schema | None = None
     output: Schema | None = None
-    handles: Sequence[str] | None = None
+    handles: Handles | None = None
     timeout_ms: int | None = None
     raw: bool = False
     metadata: Mapping[str, JsonValue] | None = None
@@ -48,6 +53,10 @@ class NodeDefinition:
     def __post_init__(self) -> None:
         object.__setattr__(self, "takes_step", _takes_step(self.executor))
         object.__setattr__(self, "is_async", _is_async(self.executor))
+
+    def handles_of(self, data: JsonValue) -> Sequence[str] | None:
+        """The named exits of a node with that data; None when only the executor knows them."""
+        return self.handles(data) if callable(self.handles) else self.handles
 
     @property
     def policies(self) -> tuple[RetryPolicy, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from engine.errors import WorkflowFailure
 from engine.json_value import JsonObject, JsonValue
 
 DEFAULT_SIGNAL = "resume"
@@ -34,14 +35,15 @@ class Pause:
         timeout: how long to wait at most, in milliseconds or as a timedelta; then ``step.resumed.by`` is
             ``timeout``.
         heartbeat: how long the other side may stay silent.
-        until: a moment, epoch milliseconds or an aware datetime; then ``step.resumed.by`` is ``timer``.
+        until: a moment, epoch milliseconds or an aware datetime, or a timedelta from now; then
+            ``step.resumed.by`` is ``timer``.
         data: anything to show to whoever looks at the paused run.
     """
 
     signal: str | None = None
     timeout: int | timedelta | None = None
     heartbeat: int | timedelta | None = None
-    until: int | datetime | None = None
+    until: int | datetime | timedelta | None = None
     data: object = None
 
 
@@ -83,6 +85,8 @@ class StepError:
     @classmethod
     def of(cls, error: BaseException) -> StepError:
         """Describes a raised error; ``Exception`` and ``BaseException`` count as names too."""
+        if isinstance(error, WorkflowFailure):
+            return cls.named(error.error, error.message)
         name = type(error).__name__
         lineage = frozenset(base.__name__ for base in type(error).__mro__ if base is not object)
         return cls(name, str(error), lineage)

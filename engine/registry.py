@@ -16,9 +16,11 @@ from engine.checks import definition_faults
 from engine.core_nodes import CORE_NODES
 from engine.definition import WorkflowDefinition
 from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
+from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue
-from engine.node_definition import Executor, NodeDefinition, Schema
+from engine.node_definition import Executor, Handles, NodeDefinition, Schema
 from engine.retry import RetryPolicy
+from engine.transform import TransformEngine
 
 GlobalsProvider: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 
@@ -31,9 +33,19 @@ class Registry:
     Args:
         globals_provider: gives the globals (secrets, settings) that expressions and executors read; asked
             once per step, never stored.
+        transform_engines: resolve ``{{ }}`` in nodes' data, each the result of the one before; Jexl when left
+            out.
     """
 
-    def __init__(self, globals_provider: GlobalsProvider | None = None) -> None:
+    def __init__(
+        self,
+        globals_provider: GlobalsProvider | None = None,
+        *,
+        transform_engines: Sequence[TransformEngine] | None = None,
+    ) -> None:
+        self.transform_engines: tuple[TransformEngine, ...] = (
+            (JexlTransformEngine(),) if transform_engines is None else tuple(transform_engines)
+        )
         self._nodes: dict[str, NodeDefinition] = dict(CORE_NODES)
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._globals_provider = globals_provider
@@ -59,7 +71,7 @@ class Registry:
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
         input: Schema | None = None,  # noqa: A002  (the contract's name)
         output: Schema | None = None,
-        handles: Sequence[str] | None = None,
+        handles: Handles | None = None,
         timeout_ms: int | None = None,
         raw: bool = False,
         metadata: Mapping[str, JsonValue] | None = None,
@@ -119,7 +131,7 @@ class Registry:
             InvalidDefinition: with every fault found, each with its JSON path.
         """
         definition = workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.parse(workflow)
-        faults = definition_faults(definition, self._nodes)
+        faults = definition_faults(definition, self._nodes, self.transform_engines)
         if definition.name in self._workflows:
             faults += (Fault("$.name", f"workflow {definition.name!r} is registered already"),)
         if faults:

@@ -26,6 +26,7 @@ NEVER_RETRIED = frozenset(
         "ExpressionError",
         "ExpressionBudgetExceeded",
         "UnknownNodeType",
+        "NeedsHost",
     }
 )
 """Errors of the definition or of the data. The same step would fail in the same way again."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from engine.json_value import JsonValue
-from engine.outcome import Resumed
+from engine.outcome import Resumed, Wait
 from engine.snapshot import Context
 
 _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
@@ -46,7 +46,8 @@ class Step:
 
     ``attempt`` counts the executions within this visit and ``visit`` the entries into the node, both from 1.
     ``external_payload`` is what came from outside (Refluxo's name): the start's payload for the first step,
-    the signal's for a resumed one. ``resumed`` says why a wait ended, None on a first execution.
+    the signal's for a resumed one. ``resumed`` says why a wait ended, None on a first execution; ``wait`` is
+    the one that ended, None unless this very execution ends it.
     """
 
     workflow_id: str
@@ -58,6 +59,7 @@ class Step:
     resumed: Resumed | None = None
     globals: Mapping[str, JsonValue] = field(default_factory=lambda: _NO_GLOBALS)
     resumes: int = 0
+    wait: Wait | None = None
     host: Host = field(default_factory=Host, repr=False)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, overload
+from typing import Protocol, TypeAlias, overload, runtime_checkable
 
 from engine.json_value import JsonValue
 from engine.snapshot import Context, NodeResult, Snapshot
@@ -20,6 +20,19 @@ class TransformEngine(Protocol):
 
         Raises:
             ExpressionError: an expression cannot be resolved; it is named.
+        """
+        ...
+
+
+@runtime_checkable
+class TemplateValidator(Protocol):
+    """A transform engine that can tell a faulty text before any run has it."""
+
+    def validate_template(self, text: str) -> None:
+        """Checks every expression of a text.
+
+        Raises:
+            ExpressionError: the first fault, with its position.
         """
         ...
 

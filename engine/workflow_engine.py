@@ -52,6 +52,7 @@ from engine.retry import RetryPolicy, select
 from engine.schema import schema_faults
 from engine.snapshot import DefinitionRef, Snapshot, Status
 from engine.step import Host, Step
+from engine.templates import has_template
 from engine.transform import Names, TransformEngine, names_of
 from engine.transition import advance
 
@@ -72,6 +73,7 @@ class _CompiledNode:
     policies: tuple[RetryPolicy, ...]
     exits: Mapping[str | None, str]
     catches: tuple[tuple[str, str], ...]
+    handles: Sequence[str] | None
     resolves: bool
 
 
@@ -111,7 +113,7 @@ class WorkflowEngine:
         check: bool = True,
     ) -> None:
         if check:
-            faults = definition_faults(workflow, node_definitions)
+            faults = definition_faults(workflow, node_definitions, transform_engines)
             if faults:
                 raise InvalidDefinition(workflow.name, faults)
         self.workflow = workflow
@@ -268,6 +270,7 @@ class WorkflowEngine:
             resumed=resumed,
             globals=values,
             resumes=resumes,
+            wait=snapshot.wait,
             host=host,
         )
         return _Execution(snapshot, node, step, names_of(snapshot, node.data, values), rng, now(), now)
@@ -380,24 +383,15 @@ def _compile(
             policies=policies,
             exits=exits[node.id],
             catches=tuple(catches[node.id]),
-            resolves=(definition is None or not definition.raw) and _has_template(data),
+            handles=definition.handles_of(data) if definition is not None else None,
+            resolves=(definition is None or not definition.raw) and has_template(data),
         )
     return nodes
 
 
-def _has_template(data: JsonValue) -> bool:
-    if isinstance(data, str):
-        return "{{" in data
-    if isinstance(data, dict):
-        return any(_has_template(item) for item in data.values())
-    if isinstance(data, list):
-        return any(_has_template(item) for item in data)
-    return False
-
-
 def _unknown_node(node_id: str) -> _CompiledNode:
     # A snapshot of another version of the definition: fail the step by name rather than the engine.
-    return _CompiledNode(node_id, f"of {node_id!r}, which this definition lacks,", {}, None, (), {}, (), False)
+    return _CompiledNode(node_id, f"of {node_id!r}, which this definition lacks,", {}, None, (), {}, (), None, False)
 
 
 def _clock(now_ms: int | Clock | None) -> Clock:
@@ -429,7 +423,7 @@ def _wait(pause: Pause, execution: _Execution) -> Wait:
     due_at_ms: int | None = None
     by_timer = pause.until is not None
     if pause.until is not None:
-        due_at_ms = _epoch_ms(pause.until)
+        due_at_ms = _moment_ms(pause.until, now)
     if pause.timeout is not None:
         timeout_at_ms = now + _duration_ms(pause.timeout, "timeout")
         by_timer = by_timer and due_at_ms is not None and due_at_ms <= timeout_at_ms
@@ -459,13 +453,17 @@ def _duration_ms(value: object, field: str) -> int:
     return milliseconds
 
 
-def _epoch_ms(moment: object) -> int:
+def _moment_ms(moment: object, now_ms: int) -> int:
+    if isinstance(moment, timedelta):
+        return now_ms + _duration_ms(moment, "until")
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise InvalidOutput("Pause.until has no time zone; use datetime.now(tz=...) or epoch milliseconds")
         return round(moment.timestamp() * 1000)
     if isinstance(moment, bool) or not isinstance(moment, int):
-        raise InvalidOutput(f"Pause.until is {moment!r}; it must be epoch milliseconds or an aware datetime")
+        raise InvalidOutput(
+            f"Pause.until is {moment!r}; it must be epoch milliseconds, an aware datetime or a timedelta"
+        )
     return moment
 
 
@@ -506,8 +504,7 @@ def _target(node: _CompiledNode, handle: str | None) -> str | None:
     target = node.exits.get(handle)
     if target is not None or handle is None:
         return target
-    declared = node.definition.handles if node.definition is not None else None
-    if declared is not None and handle in declared:
+    if node.handles is not None and handle in node.handles:
         return None
     known = ", ".join(repr(exit_) for exit_ in node.exits if exit_ is not None) or "none"
     raise UnmatchedHandle(f"{node.id!r} chose handle {handle!r}, which has no edge; edges leave by: {known}")

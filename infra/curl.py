@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final
 
 EXAMPLE_WORKFLOW: Final = "content-approval"
 """One that ships in workflows/."""
+
+EXAMPLE_INPUT: Final[Mapping[str, str]] = {"title": "Hello", "text": "A first run on a fresh deployment."}
 
 
 def signed_curl(url: str, region: str, authorizer: str) -> str:
@@ -18,6 +22,6 @@ def signed_curl(url: str, region: str, authorizer: str) -> str:
         else ""
     )
     return (
-        f"curl {signature}--header 'content-type: application/json' --data '{{\"input\": {{}}}}' "
+        f"curl {signature}--header 'content-type: application/json' --data '{json.dumps({'input': EXAMPLE_INPUT})}' "
         f"{url}/workflows/{EXAMPLE_WORKFLOW}/runs"
     )

@@ -33,6 +33,5 @@ def function_environment(
         "WEBHOOK_SECRET_ID": webhook_secret_id,
         "STEPS_PER_INVOCATION": str(settings.steps_per_invocation),
         "RUN_STEPS_MAX": str(settings.run_steps_max),
-        "RETENTION_DAYS": str(settings.retention_days),
         "LOG_LEVEL": settings.log_level,
     }

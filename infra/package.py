@@ -171,16 +171,17 @@ def pip_install(root: Path, target: Target, into: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no shell, no user input)
     if done.returncode == 0:
         return
-    if _UNREACHABLE.search(done.stderr):
+    errors = _error_lines(done.stderr)
+    if _UNREACHABLE.search(done.stderr) and "ResolutionImpossible" not in errors:
         raise PackageError(
             "The package index is out of reach. Building the package needs it once; afterwards it is used "
             f"again only when {LOCK} or {USER_REQUIREMENTS} changes. Check the network and pip's "
-            f"configuration, then build again.\n{_last_lines(done.stderr)}"
+            f"configuration, then build again.\n{errors}"
         )
     raise PackageError(
-        f"pip could not install the dependencies for Python {target.python_version}. Only wheels are taken: "
-        "a distribution that has none for this target must be replaced or pinned to a version that has.\n"
-        + _last_lines(done.stderr)
+        f"pip could not install the dependencies for Python {target.python_version}. The pins of {LOCK} hold, so "
+        f"{USER_REQUIREMENTS} must agree with them; and only wheels are taken, so a distribution that has none for "
+        f"this target must be replaced or pinned to a version that has.\n{errors}"
     )
 
 
@@ -325,8 +326,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _last_lines(text: str, count: int = 8) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])
+def _error_lines(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.startswith("ERROR"))
 
 
 def _megabytes(size_bytes: int) -> str:

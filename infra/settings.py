@@ -64,11 +64,6 @@ class StackSettings(BaseModel):
         Field(description=f"a number of days that CloudWatch Logs takes: one of {LOG_RETENTION_DAYS}"),
     ] = 30
 
-    retention_days: Annotated[
-        int,
-        Field(ge=1, le=3650, description="whole days from 1 to 3650 that a finished run is kept"),
-    ] = 30
-
     steps_per_invocation: Annotated[
         int,
         Field(ge=1, le=1000, description="a whole number from 1 to 1000: steps committed before the next message"),

@@ -34,7 +34,7 @@ def to_json(value: object, scope: Scope, depth: int = 0) -> JsonValue:
     if isinstance(value, str):
         return _text(value, scope)
     if isinstance(value, int):
-        return value if isinstance(value, bool) else _integer(value, scope)
+        return value if type(value) is bool else _integer(value, scope)
     if isinstance(value, float):
         return _number(value, scope)
     if depth >= JSON_DEPTH_MAX:

@@ -57,6 +57,8 @@ def selected(subject: object, key: object, position: int, scope: Scope) -> objec
 
 def own_property(subject: object, name: str) -> object:
     """The property ``name`` of one value, or undefined."""
+    if type(subject) is dict:
+        return subject.get(name, UNDEFINED)
     if is_object(subject):
         return _entry(subject, name)
     if isinstance(subject, str):

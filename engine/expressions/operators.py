@@ -1,7 +1,8 @@
 """Jexl's operators, which are JavaScript's, over JSON values.
 
 ``+ - * // %`` of two integers give an integer, exactly, where JavaScript would round above 2**53, and so does a
-``/`` that divides evenly; everything else is IEEE 754 arithmetic. What JSON cannot hold (NaN, the infinities, -0) exists in here and is dealt with at the boundary.
+``/`` that divides evenly; everything else is IEEE 754 arithmetic. What JSON cannot hold (NaN, the infinities, -0)
+exists in here and is dealt with at the boundary.
 """
 
 from __future__ import annotations
@@ -88,9 +89,9 @@ def power(left: object, right: object, scope: Scope) -> object:
     base, exponent = to_number(left, scope), to_number(right, scope)
     if exponent == 0:
         return 1
-    if isinstance(base, int) and isinstance(exponent, int) and 0 < exponent <= _POWER_BITS_MAX:
-        if base.bit_length() * exponent <= _POWER_BITS_MAX:
-            return base**exponent
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and exponent > 0 and int(base).bit_length() * exponent <= _POWER_BITS_MAX:
+        return int(base) ** int(exponent)
     return _float_power(_float(base), _float(exponent))
 
 

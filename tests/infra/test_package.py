@@ -261,7 +261,7 @@ def test_an_index_out_of_reach_is_told_as_such(root: Path, tmp_path: Path, pip_o
 def test_a_missing_wheel_is_told_as_such(root: Path, tmp_path: Path, pip_offline: pytest.MonkeyPatch) -> None:
     """It names the runtime and the way out."""
     pip_offline.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(PackageError, match=r"for Python 3\.13\. Only wheels are taken"):
+    with pytest.raises(PackageError, match=r"for Python 3\.13\..*only wheels are taken"):
         pip_install(root, lambda_target(), tmp_path / "into")
 
 

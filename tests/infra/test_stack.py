@@ -32,7 +32,6 @@ ENVIRONMENT = {
     "WEBHOOK_SECRET_ID",
     "STEPS_PER_INVOCATION",
     "RUN_STEPS_MAX",
-    "RETENTION_DAYS",
     "LOG_LEVEL",
 }
 
@@ -210,7 +209,6 @@ def test_settings_reach_the_template(synthesize: Synthesize) -> None:
     template = synthesize(
         steps_per_invocation=7,
         run_steps_max=70,
-        retention_days=5,
         log_level="DEBUG",
         memory_mb=1024,
         max_concurrency=9,
@@ -223,7 +221,6 @@ def test_settings_reach_the_template(synthesize: Synthesize) -> None:
         | {
             "STEPS_PER_INVOCATION": "7",
             "RUN_STEPS_MAX": "70",
-            "RETENTION_DAYS": "5",
             "LOG_LEVEL": "DEBUG",
         }
         == function["Environment"]["Variables"]

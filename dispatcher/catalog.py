@@ -8,7 +8,8 @@ from dispatcher.ports import RunStore
 from engine import Registry, WorkflowDefinition, WorkflowEngine
 from engine.errors import UnknownWorkflow
 from engine.json_value import JsonValue
-from engine.snapshot import DefinitionRef
+from engine.plugin import Plugins
+from engine.snapshot import DefinitionRef, Snapshot
 
 _ENGINES_MAX = 256
 
@@ -18,6 +19,7 @@ class Catalog:
 
     def __init__(self, registry: Registry, store: RunStore) -> None:
         self._registry = registry
+        self._plugins = Plugins(registry.plugins)
         self._store = store
         self._engines: dict[DefinitionRef, WorkflowEngine] = {}
         self._stored: set[DefinitionRef] = set()
@@ -25,6 +27,10 @@ class Catalog:
     def globals(self) -> Mapping[str, JsonValue]:
         """The registry's globals as of now; never stored."""
         return self._registry.globals()
+
+    def announce(self, before: Snapshot, after: Snapshot) -> None:
+        """Calls the plugins' run hooks for a transition that is committed."""
+        self._plugins.announce(before, after)
 
     def newest(self, name: str) -> WorkflowDefinition:
         """The registered definition of that name.
@@ -50,12 +56,8 @@ class Catalog:
         """
         engine = self._engines.get(reference)
         if engine is None:
-            engine = WorkflowEngine(
-                self._definition(reference),
-                self._registry.node_definitions,
-                self._registry.transform_engines,
-                check=False,
-            )
+            # Unchecked: a type that is not registered any more fails the step that needs it, not the run's start.
+            engine = self._registry.engine(self._definition(reference), check=False)
             if len(self._engines) >= _ENGINES_MAX:
                 self._engines.pop(next(iter(self._engines)))
             self._engines[reference] = engine

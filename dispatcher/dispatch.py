@@ -180,6 +180,7 @@ class Dispatcher:
             nonce=head.nonce,
             deadline_ms=deadline_ms,
             callback_url=lambda address: self.tokens.url(head, address),
+            announces=True,
         )
         return engine.execute_step(
             snapshot,
@@ -212,6 +213,7 @@ class Dispatcher:
             _LOG.info("another delivery won", extra={"workflow_id": following.workflow_id})
             return None
         self._log_transition(following.snapshot)
+        self.catalog.announce(work.head.snapshot, following.snapshot)
         return following if mark_ms is None else following.marked(mark_ms, None)
 
     def _next_head(self, work: _Work, snapshot: Snapshot, delivery: Delivery) -> Head:

@@ -253,7 +253,8 @@ def _still_open(snapshot: Snapshot, address: WaitAddress) -> bool:
     if snapshot.status.terminal:
         return False
     if snapshot.current_node_id == address.node_id:
-        return (address.visit, address.resumes) >= (snapshot.visit, snapshot.resumes)
+        current = snapshot.wait.resumes if snapshot.wait is not None else snapshot.resumes
+        return (address.visit, address.resumes) >= (snapshot.visit, current)
     return address.visit > snapshot.context.visits(address.node_id)
 
 

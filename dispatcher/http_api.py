@@ -6,7 +6,6 @@ A route reads its request, makes one call of the front door and shapes the answe
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import logging
 import re
@@ -22,6 +21,7 @@ from dispatcher.errors import DispatchError
 from dispatcher.front_door import FrontDoor, Started, StartRequest
 from dispatcher.head import Head
 from dispatcher.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, REQUEST_BODY_BYTES_MAX, TAGS_MAX
+from dispatcher.messages import valid_run_id
 from dispatcher.ports import RunStore, StepQueue
 from dispatcher.problems import RequestFault, problem_of, status_of
 from engine.definition import faults_of, valid_name
@@ -219,7 +219,7 @@ def read_request(event: Mapping[str, object]) -> Request:
     if event.get("isBase64Encoded") is True:
         try:
             body = base64.b64decode(str(text), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise RequestFault(400, "the body is not base64") from None
     else:
         body = str(text).encode("utf-8", "surrogatepass")
@@ -240,12 +240,15 @@ def _route(
 # A token carries its own check: base64url parts and a dot.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,2048}\.[A-Za-z0-9_-]{1,128}")
 
+# What is no plain name is checked by its own rule.
+_PARAMETERS: Final[Mapping[str, Callable[[str], object]]] = {"token": _TOKEN.fullmatch, "id": valid_run_id}
+
 
 def _check_parameters(parameters: Mapping[str, str]) -> None:
     faults = [
         Fault(f"path.{name}", f"{value!r} is not valid; {_REMEDY[name == 'token']}")
         for name, value in parameters.items()
-        if not (_TOKEN.fullmatch(value) if name == "token" else valid_name(value) or _child_id(value, name))
+        if not _PARAMETERS.get(name, valid_name)(value)
     ]
     if faults:
         raise RequestFault(404 if "token" in parameters else 400, "the path holds something that is no id", faults)
@@ -255,12 +258,6 @@ _REMEDY: Final = {
     False: "1 to 128 letters, digits or _.:@- that begin with a letter, a digit or _",
     True: "use the link as it was given",
 }
-
-
-def _child_id(value: str, name: str) -> bool:
-    # A child run's id: its root's, a tilde, and 26 base32 digits (dispatch-protocol.md).
-    root, tilde, digits = value.partition("~")
-    return name == "id" and bool(tilde) and valid_name(root) and re.fullmatch(r"[a-z2-7]{26}", digits) is not None
 
 
 def _started(started: Started) -> Response:

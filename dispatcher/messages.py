@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dispatcher.errors import MalformedMessage
+from engine.definition import valid_name
+
+# What a child run's id appends to its root's: a tilde and 26 base32 digits (dispatch-protocol.md, fan-out).
+_CHILD_SUFFIX: Final = re.compile(r"~[a-z2-7]{26}")
+
+
+def valid_run_id(text: str) -> bool:
+    """Whether a run can have that id: a name as users give it, or a child's id."""
+    root, tilde, digits = text.partition("~")
+    return valid_name(root) and (not tilde or _CHILD_SUFFIX.fullmatch(tilde + digits) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +69,8 @@ def decode(body: str) -> Message:
     if not isinstance(document, dict):
         raise MalformedMessage(f"the body is a {type(document).__name__}, not an object")
     workflow_id, version = document.get("workflowId"), document.get("version")
-    if not isinstance(workflow_id, str) or not workflow_id:
-        raise MalformedMessage("workflowId is missing or not text")
+    if not isinstance(workflow_id, str) or not valid_run_id(workflow_id):
+        raise MalformedMessage("workflowId is missing or not the id of a run")
     if document.get("wake") is True:
         return Wake(workflow_id)
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:

@@ -22,7 +22,10 @@ Truth = Annotated[bool, BeforeValidator(_truth)]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    # Built when first used: a workflow uses few of them, and an import pays for all.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, defer_build=True
+    )
 
 
 class IfData(_Data):

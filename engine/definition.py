@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -41,13 +41,25 @@ def _json(value: object) -> JsonValue:
     return checked_copy(value)
 
 
+def _not_empty(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    # Not Field(min_length=1): that complains of an empty list too when it is the nodes that are faulty.
+    if not nodes:
+        raise ValueError("a workflow has at least one node")
+    return nodes
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, Mapping | RetryPolicy) else value
 
 
 class _Document(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,
     )
 
 
@@ -98,7 +110,7 @@ class WorkflowDefinition(_Document):
     :meth:`parse` raises :class:`~engine.errors.InvalidDefinition` with the same as data.
     """
 
-    nodes: Annotated[tuple[Node, ...], Field(min_length=1)]
+    nodes: Annotated[tuple[Node, ...], AfterValidator(_not_empty)]
     edges: tuple[Edge, ...] = ()
     name: Name = "workflow"
     description: str | None = None

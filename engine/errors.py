@@ -38,6 +38,10 @@ class InvalidDefinition(RefluxoError):
         super().__init__(f"workflow {name!r} is not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
+class InvalidFlow(RefluxoError):
+    """A line of a flow cannot be: raised by that line, with what to write instead."""
+
+
 class InvalidSnapshot(RefluxoError):
     """A JSON document is not a snapshot this engine can go on with."""
 
@@ -83,6 +87,10 @@ class WorkflowFailure(RefluxoError):
         super().__init__(message)
 
 
+_SHOWN_MAX = 200
+"""Characters of an expression shown in a message: enough to know it again."""
+
+
 class ExpressionError(RefluxoError):
     """A ``{{ }}`` expression cannot be parsed or evaluated.
 
@@ -93,7 +101,8 @@ class ExpressionError(RefluxoError):
         self.expression = expression
         self.position = position
         where = "" if position is None else f" at {position}"
-        super().__init__(f"{message}{where} in {expression!r}")
+        shown = expression if len(expression) <= _SHOWN_MAX else expression[:_SHOWN_MAX] + "…"
+        super().__init__(f"{message}{where} in {shown!r}")
 
 
 class ExpressionBudgetExceeded(ExpressionError):

@@ -15,12 +15,18 @@ from pydantic import BaseModel
 from engine.checks import definition_faults
 from engine.core_nodes import CORE_NODES
 from engine.definition import WorkflowDefinition
+from engine.error_handler import ErrorHandler
 from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
 from engine.expressions import JexlTransformEngine
+from engine.flow import Flow
 from engine.json_value import JsonValue
 from engine.node_definition import Executor, Handles, NodeDefinition, Schema
+from engine.node_mark import mark
+from engine.plugin import Plugin
 from engine.retry import RetryPolicy
 from engine.transform import TransformEngine
+from engine.validation import Validator
+from engine.workflow_engine import WorkflowEngine
 
 GlobalsProvider: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 
@@ -35,6 +41,9 @@ class Registry:
             once per step, never stored.
         transform_engines: resolve ``{{ }}`` in nodes' data, each the result of the one before; Jexl when left
             out.
+        validator: holds inputs and outputs against schemas; pydantic models and JSON Schema when left out.
+        error_handler: decides on retries; the nodes' retry policies when left out.
+        plugins: are told what happens.
     """
 
     def __init__(
@@ -42,10 +51,16 @@ class Registry:
         globals_provider: GlobalsProvider | None = None,
         *,
         transform_engines: Sequence[TransformEngine] | None = None,
+        validator: Validator | None = None,
+        error_handler: ErrorHandler | None = None,
+        plugins: Sequence[Plugin] = (),
     ) -> None:
         self.transform_engines: tuple[TransformEngine, ...] = (
             (JexlTransformEngine(),) if transform_engines is None else tuple(transform_engines)
         )
+        self._validator = validator
+        self._error_handler = error_handler
+        self.plugins = tuple(plugins)
         self._nodes: dict[str, NodeDefinition] = dict(CORE_NODES)
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._globals_provider = globals_provider
@@ -63,6 +78,23 @@ class Registry:
     def globals(self) -> Mapping[str, JsonValue]:
         """What the provider gives now; empty without one."""
         return self._globals_provider() if self._globals_provider is not None else {}
+
+    def engine(self, workflow: WorkflowDefinition | str, *, check: bool = True) -> WorkflowEngine:
+        """An engine for a workflow, over this registry's node types and extensions.
+
+        Raises:
+            UnknownWorkflow: there is none of that name.
+            InvalidDefinition: unless ``check`` is False, with every fault.
+        """
+        return WorkflowEngine(
+            self.workflow(workflow) if isinstance(workflow, str) else workflow,
+            self._nodes,
+            self.transform_engines,
+            self._validator,
+            self._error_handler,
+            self.plugins,
+            check=check,
+        )
 
     def node(
         self,
@@ -112,6 +144,7 @@ class Registry:
         if node_type in self._nodes:
             raise ValueError(f"node type {node_type!r} is registered already; choose another name")
         self._nodes[node_type] = definition
+        mark(node_type, definition)
 
     def node_type_of(self, executor: Executor) -> str:
         """The type a function is registered under.
@@ -124,19 +157,24 @@ class Registry:
                 return node_type
         raise ValueError(f"{executor!r} is not registered; put @registry.node('its-type') above it")
 
-    def add(self, workflow: WorkflowDefinition | Mapping[str, object]) -> WorkflowDefinition:
+    def add(self, workflow: WorkflowDefinition | Flow | Mapping[str, object]) -> WorkflowDefinition:
         """Registers a workflow by its name, checked against the node types known by now.
+
+        A flow takes no more changes after this.
 
         Raises:
             InvalidDefinition: with every fault found, each with its JSON path.
+            InvalidFlow: the flow has no nodes, or its start is not one of them.
         """
-        definition = workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.parse(workflow)
+        definition = _definition(workflow)
         faults = definition_faults(definition, self._nodes, self.transform_engines)
         if definition.name in self._workflows:
             faults += (Fault("$.name", f"workflow {definition.name!r} is registered already"),)
         if faults:
             raise InvalidDefinition(definition.name, faults)
         self._workflows[definition.name] = definition
+        if isinstance(workflow, Flow):
+            workflow.freeze()
         return definition
 
     def workflow(self, name: str) -> WorkflowDefinition:
@@ -150,6 +188,12 @@ class Registry:
         except KeyError:
             known = ", ".join(sorted(self._workflows)) or "none"
             raise UnknownWorkflow(f"there is no workflow {name!r}; registered: {known}") from None
+
+
+def _definition(workflow: WorkflowDefinition | Flow | Mapping[str, object]) -> WorkflowDefinition:
+    if isinstance(workflow, Flow):
+        return workflow.to_definition()
+    return workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.parse(workflow)
 
 
 def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Schema | None]:

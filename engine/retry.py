@@ -6,14 +6,15 @@ business.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
-from pydantic.dataclasses import dataclass
 
 from engine.outcome import StepError
 
@@ -32,46 +33,10 @@ NEVER_RETRIED = frozenset(
 """Errors of the definition or of the data. The same step would fail in the same way again."""
 
 
-def _milliseconds(value: object) -> object:
-    if isinstance(value, timedelta):
-        return round(value / timedelta(milliseconds=1))
-    return value
-
-
-def _not_negative(value: int | float | str | timedelta) -> int | float | str | timedelta:
-    if isinstance(value, int | float) and value < 0:
-        raise ValueError("must not be negative")
-    return value
-
-
-def _positive(value: int | str) -> int | str:
-    if isinstance(value, int) and value < 1:
-        raise ValueError("must be 1 or more: it counts executions, the first included")
-    return value
-
-
-def _error_names(value: object) -> object:
-    if isinstance(value, str | type):
-        value = (value,)
-    if isinstance(value, Sequence):
-        return tuple(item.__name__ if isinstance(item, type) else item for item in value)
-    return value
-
-
-Duration: TypeAlias = Annotated[int | str | timedelta, BeforeValidator(_milliseconds), AfterValidator(_not_negative)]
-"""Milliseconds, a timedelta (stored as milliseconds), or an expression that gives milliseconds."""
-
-ErrorNames: TypeAlias = Annotated[tuple[str | type[BaseException], ...], BeforeValidator(_error_names)]
-"""Exception classes or their names; stored as names, for that is what a snapshot holds."""
-
 Resolve: TypeAlias = Callable[[object], object]
 
 
-@dataclass(
-    frozen=True,
-    slots=True,
-    config=ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"),
-)
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and when a failed step is executed again.
 
@@ -89,20 +54,43 @@ class RetryPolicy:
     Numbers may be expressions. A failure matches a type by its own name or by that of any of its bases.
     """
 
-    max_attempts: Annotated[int | str, AfterValidator(_positive)]
-    interval: Duration
+    max_attempts: int | str
+    interval: int | str | timedelta
     backoff: Literal["fixed", "exponential"] = "fixed"
-    rate: Annotated[float | str, AfterValidator(_not_negative)] = 2.0
-    max_interval: Duration | None = None
+    rate: float | str = 2.0
+    max_interval: int | str | timedelta | None = None
     jitter: Literal["none", "full"] = "none"
-    retry_on: ErrorNames = ()
-    give_up_on: ErrorNames = ()
+    retry_on: tuple[str | type[BaseException], ...] | str | type[BaseException] = ()
+    give_up_on: tuple[str | type[BaseException], ...] | str | type[BaseException] = ()
+
+    # How pydantic reads one from a definition; a dataclass of the standard library costs an import nothing.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_attempts, bool) or (isinstance(self.max_attempts, int) and self.max_attempts < 1):
+            raise ValueError(f"maxAttempts is {self.max_attempts!r}; it counts executions, the first included")
+        for name in ("interval", "max_interval"):
+            value = getattr(self, name)
+            if isinstance(value, timedelta):
+                value = round(value / timedelta(milliseconds=1))
+                object.__setattr__(self, name, value)
+            _check_number(name, value)
+        _check_number("rate", self.rate)
+        if self.backoff not in {"fixed", "exponential"}:
+            raise ValueError(f"backoff is {self.backoff!r}; it must be 'fixed' or 'exponential'")
+        if self.jitter not in {"none", "full"}:
+            raise ValueError(f"jitter is {self.jitter!r}; it must be 'none' or 'full'")
+        object.__setattr__(self, "retry_on", _names(self.retry_on))
+        object.__setattr__(self, "give_up_on", _names(self.give_up_on))
 
     def matches(self, error: StepError) -> bool:
         """Says whether this policy is about that error."""
-        if any(name in error.lineage for name in self.give_up_on):
+        if any(name in error.lineage for name in _names(self.give_up_on)):
             return False
-        return not self.retry_on or any(name in error.lineage for name in self.retry_on)
+        wanted = _names(self.retry_on)
+        return not wanted or any(name in error.lineage for name in wanted)
 
     def wait_ms(self, attempt: int, *, rng: random.Random, resolve: Resolve = lambda value: value) -> int:
         """Wait after the given attempt (1 is the first), in milliseconds.
@@ -136,10 +124,23 @@ class RetryPolicy:
             "rate": self.rate if self.rate != 2.0 else None,  # noqa: PLR2004  (the default above)
             "maxInterval": self.max_interval,
             "jitter": self.jitter if self.jitter != "none" else None,
-            "retryOn": list(self.retry_on) or None,
-            "giveUpOn": list(self.give_up_on) or None,
+            "retryOn": list(_names(self.retry_on)) or None,
+            "giveUpOn": list(_names(self.give_up_on)) or None,
         }
         return {name: value for name, value in names.items() if value is not None}
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < math.inf):
+        raise ValueError(f"{to_camel(name)} is {value!r}; it must be a number of 0 or more")
+
+
+def _names(errors: object) -> tuple[str, ...]:
+    if isinstance(errors, str | type):
+        errors = (errors,)
+    if not isinstance(errors, Sequence):
+        raise ValueError(f"{errors!r} must be error types or their names")  # noqa: TRY004  (a fault of the document)
+    return tuple(error.__name__ if isinstance(error, type) else str(error) for error in errors)
 
 
 # A year: longer waits are almost surely a mistake in a rate, and a float near its end is not a time.

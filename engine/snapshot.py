@@ -287,10 +287,10 @@ class Snapshot:
 
     @property
     def resumes(self) -> int:
-        """Waits that have ended within the current visit."""
+        """Waits of the current visit that have ended when the current node is executed next."""
         if self.retry_state is not None:
             return self.retry_state.resumes
-        return self.wait.resumes if self.wait is not None else 0
+        return self.wait.resumes + 1 if self.wait is not None else 0
 
     @property
     def visit(self) -> int:

@@ -32,12 +32,14 @@ class Host:
         retry_epoch: raised by an operator's retry with changed data.
         deadline_ms: when the host stops the step, epoch milliseconds.
         callback_url: makes the capability URL of a wait.
+        announces: whether the host calls ``WorkflowEngine.announce`` itself, once a step is saved.
     """
 
     nonce: str | None = None
     retry_epoch: int = 0
     deadline_ms: int | None = None
     callback_url: Callable[[WaitAddress], str] | None = None
+    announces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,11 @@ class Transition:
     """The next snapshot, and what must happen once it is saved."""
 
     snapshot: Snapshot
-    effects: tuple[Effect, ...]
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """What must happen once the snapshot is saved: a function of the snapshot alone."""
+        return effects_of(self.snapshot)
 
 
 def advance(snapshot: Snapshot, outcome: Outcome, *, now_ms: int, started_at_ms: int | None = None) -> Transition:
@@ -140,7 +144,7 @@ def advance(snapshot: Snapshot, outcome: Outcome, *, now_ms: int, started_at_ms:
         tenant=snapshot.tenant,
         parent=snapshot.parent,
     )
-    return Transition(following, effects_of(following))
+    return Transition(following)
 
 
 def _node_id(snapshot: Snapshot) -> str:

@@ -6,35 +6,33 @@ once it has the next snapshot.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, NoReturn, TypeAlias, cast
+from typing import Final, TypeAlias
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from engine import clock
 from engine.checks import definition_faults
-from engine.definition import ERROR_HANDLE, WorkflowDefinition, faults_of, valid_name
+from engine.compiled import CompiledNode, compile_nodes
+from engine.definition import WorkflowDefinition
+from engine.error_handler import ErrorHandler, PolicyErrorHandler, StepFailure
 from engine.errors import (
     ExpressionError,
-    Fault,
     IllegalTransition,
     InvalidDefinition,
     InvalidInput,
     InvalidOutput,
     RefluxoError,
     UnknownNodeType,
-    UnmatchedHandle,
 )
+from engine.event_loop import run_awaitable
 from engine.json_value import JsonValue, checked_copy, copy_json
 from engine.limits import STEP_LIMIT
-from engine.node_definition import NodeDefinition, Schema
+from engine.node_definition import NodeDefinition
 from engine.outcome import (
-    DEFAULT_SIGNAL,
     Advanced,
     Caught,
     Completed,
@@ -46,35 +44,20 @@ from engine.outcome import (
     Resumed,
     StepError,
     Suspended,
-    Wait,
 )
-from engine.retry import RetryPolicy, select
-from engine.schema import schema_faults
+from engine.pausing import wait_of
+from engine.plugin import NodeEvent, Plugin, Plugins
 from engine.snapshot import DefinitionRef, Snapshot, Status
 from engine.step import Host, Step
-from engine.templates import has_template
 from engine.transform import Names, TransformEngine, names_of
 from engine.transition import advance
+from engine.validation import SchemaValidator, SchemaViolation, Validator
 
 Clock: TypeAlias = Callable[[], int]
+"""Tells the time, epoch milliseconds."""
 
 _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
 _HOST: Final = Host()
-
-
-@dataclass(frozen=True, slots=True)
-class _CompiledNode:
-    """A node with everything about it looked up once."""
-
-    id: str
-    type: str
-    data: JsonValue
-    definition: NodeDefinition | None
-    policies: tuple[RetryPolicy, ...]
-    exits: Mapping[str | None, str]
-    catches: tuple[tuple[str, str], ...]
-    handles: Sequence[str] | None
-    resolves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +65,8 @@ class _Execution:
     """One execution under way."""
 
     snapshot: Snapshot
-    node: _CompiledNode
+    node: CompiledNode
     step: Step
-    names: Names
     rng: random.Random | None
     started_at_ms: int
     clock: Clock
@@ -97,6 +79,9 @@ class WorkflowEngine:
         workflow: the definition.
         node_definitions: behaviour of its node types.
         transform_engines: resolve a node's data, each the result of the one before.
+        validator: holds inputs and outputs against schemas; pydantic models and JSON Schema by default.
+        error_handler: decides on retries; the nodes' retry policies by default.
+        plugins: are told what happens.
         check: False skips the check against ``node_definitions``, for a run that goes on although a type of
             its definition is not registered any more: the step that needs it fails, with the type's name.
 
@@ -109,6 +94,9 @@ class WorkflowEngine:
         workflow: WorkflowDefinition,
         node_definitions: Mapping[str, NodeDefinition],
         transform_engines: Sequence[TransformEngine] = (),
+        validator: Validator | None = None,
+        error_handler: ErrorHandler | None = None,
+        plugins: Sequence[Plugin] = (),
         *,
         check: bool = True,
     ) -> None:
@@ -118,7 +106,10 @@ class WorkflowEngine:
                 raise InvalidDefinition(workflow.name, faults)
         self.workflow = workflow
         self._transform_engines = tuple(transform_engines)
-        self._nodes = _compile(workflow, node_definitions)
+        self._validator = validator if validator is not None else SchemaValidator()
+        self._error_handler = error_handler if error_handler is not None else PolicyErrorHandler()
+        self._plugins = Plugins(plugins)
+        self._nodes = compile_nodes(workflow, node_definitions)
         self._reference = DefinitionRef(workflow.name, workflow.version)
 
     def create_initial_snapshot(
@@ -136,6 +127,7 @@ class WorkflowEngine:
 
         Raises:
             ValueError: the start node does not exist, or the run's id is empty.
+            InvalidOutput: JSON cannot hold the input or the metadata.
         """
         if not workflow_id:
             raise ValueError("workflow_id must not be empty")
@@ -148,8 +140,8 @@ class WorkflowEngine:
             current_node_id=start,
             last_started_at=clock.now_ms() if now_ms is None else now_ms,
             definition=self._reference,
-            input=copy_json(input),
-            metadata={} if metadata is None else metadata,
+            input=checked_copy(input, "input"),
+            metadata={} if metadata is None else {key: checked_copy(item, key) for key, item in metadata.items()},
             tags=tags,
             tenant=tenant,
         )
@@ -176,19 +168,20 @@ class WorkflowEngine:
             now_ms: the time, epoch milliseconds, or a clock that tells it.
             rng: the source of jitter.
             resumed: why a paused run goes on; a signal with ``external_payload`` when left out.
-            host: what the shell knows of this execution.
+            host: what the shell knows of this execution. One that announces calls :meth:`announce` itself,
+                once the returned snapshot is saved; else the run hooks are called here.
 
         Raises:
             IllegalTransition: the run is terminal.
         """
         execution = self._begin(snapshot, external_payload, globals, now_ms, rng, resumed, host)
         try:
-            reported = self._call(execution)
+            reported = self._invoke(execution)
+            if type(reported) is not Output and inspect.isawaitable(reported):
+                reported = run_awaitable(reported)
         except Exception as error:  # noqa: BLE001  (whatever a node raises is its failure, as data)
-            outcome = self._failure(execution, error)
-        else:
-            outcome = self._conclude(execution, reported)
-        return self._advance(execution, outcome)
+            return self._failed(execution, error)
+        return self._reported(execution, reported)
 
     async def execute_step_async(
         self,
@@ -208,10 +201,8 @@ class WorkflowEngine:
             if inspect.isawaitable(reported):
                 reported = await reported
         except Exception as error:  # noqa: BLE001  (whatever a node raises is its failure, as data)
-            outcome = self._failure(execution, error)
-        else:
-            outcome = self._conclude(execution, reported)
-        return self._advance(execution, outcome)
+            return self._failed(execution, error)
+        return self._reported(execution, reported)
 
     def execute(
         self,
@@ -240,6 +231,34 @@ class WorkflowEngine:
                 break
         return snapshot
 
+    def announce(self, before: Snapshot, after: Snapshot) -> None:
+        """Calls the plugins' run hooks (start, pause, complete, fail) for a transition that is saved."""
+        if self._plugins:
+            self._plugins.announce(before, after)
+
+    def step_timeout_ms(self, snapshot: Snapshot) -> int | None:
+        """How long the current node may take, milliseconds: its own limit, else its type's; None is no limit.
+
+        The shell's to enforce: the engine has no way to stop an executor.
+        """
+        node = self.workflow.node(snapshot.current_node_id or "")
+        if node is not None and node.policy is not None and node.policy.timeout_ms is not None:
+            return node.policy.timeout_ms
+        compiled = self._nodes.get(snapshot.current_node_id or "")
+        return compiled.definition.timeout_ms if compiled is not None and compiled.definition is not None else None
+
+    def failure_outcome(
+        self, snapshot: Snapshot, error: StepError, now_ms: int, *, rng: random.Random | None = None
+    ) -> Outcome:
+        """What a failure of the current step comes to: a retry, a catch edge, or the run's end.
+
+        For the shell too, which records failures that no executor raised (a step that crashed its function).
+        """
+        node = self._nodes.get(snapshot.current_node_id or "") or _unknown_node(str(snapshot.current_node_id))
+        return self._failure_outcome(node, snapshot, error, now_ms, rng, _NO_GLOBALS)
+
+    # --- before the executor -------------------------------------------------------------------
+
     def _begin(
         self,
         snapshot: Snapshot,
@@ -250,148 +269,152 @@ class WorkflowEngine:
         resumed: Resumed | None,
         host: Host,
     ) -> _Execution:
-        if snapshot.status.terminal or snapshot.current_node_id is None:
+        node_id = snapshot.current_node_id
+        if snapshot.status.terminal or node_id is None:
             raise IllegalTransition(
                 f"run {snapshot.workflow_id!r} is {snapshot.status.value}: there is no step to execute"
             )
         now = _clock(now_ms)
-        if resumed is None and snapshot.wait is not None:
-            resumed = Resumed("signal", snapshot.wait.signal, external_payload)
-        resumes = snapshot.resumes + (1 if snapshot.wait is not None else 0)
-        values = _NO_GLOBALS if global_values is None else global_values
-        node = self._nodes.get(snapshot.current_node_id) or _unknown_node(snapshot.current_node_id)
+        wait = snapshot.wait
+        if resumed is None and wait is not None:
+            resumed = Resumed("signal", wait.signal, external_payload)
+        node = self._nodes.get(node_id) or _unknown_node(node_id)
         step = Step(
-            workflow_id=snapshot.workflow_id,
-            node_id=node.id,
-            attempt=snapshot.attempt,
-            visit=snapshot.visit,
-            context=snapshot.context,
-            external_payload=external_payload,
-            resumed=resumed,
-            globals=values,
-            resumes=resumes,
-            wait=snapshot.wait,
-            host=host,
+            snapshot.workflow_id,
+            node_id,
+            snapshot.attempt,
+            snapshot.visit,
+            snapshot.context,
+            external_payload,
+            resumed,
+            _NO_GLOBALS if global_values is None else global_values,
+            snapshot.resumes,
+            wait,
+            host,
         )
-        return _Execution(snapshot, node, step, names_of(snapshot, node.data, values), rng, now(), now)
-
-    def _call(self, execution: _Execution) -> object:
-        reported = self._invoke(execution)
-        if inspect.isawaitable(reported):
-            return _run(reported)
-        return reported
+        if self._plugins:
+            event = NodeEvent(step, node.type, snapshot)
+            self._plugins.tell(lambda plugin: plugin.on_before_node_execution(event))
+        return _Execution(snapshot, node, step, rng, now(), now)
 
     def _invoke(self, execution: _Execution) -> object:
-        node = execution.node
+        node, step = execution.node, execution.step
         definition = node.definition
         if definition is None:
             raise UnknownNodeType(f"node type {node.type!r} is not registered")
-        data: object = self._resolve(node, execution.names)
+        if node.resolves:
+            data = self._resolved(node.data, names_of(execution.snapshot, node.data, step.globals))
+        else:
+            data = copy_json(node.data)
+        given: object = data
         if definition.input is not None:
-            data = _checked_input(definition.input, cast("JsonValue", data))
-        if definition.takes_step:
-            return definition.executor(data, execution.step)
-        return definition.executor(data)
+            try:
+                given = self._validator.validate(definition.input, data)
+            except SchemaViolation as violation:
+                raise InvalidInput(_violation(node, "input", violation)) from None
+        return definition.executor(given, step) if definition.takes_step else definition.executor(given)
 
-    def _resolve(self, node: _CompiledNode, names: Names) -> JsonValue:
-        if not node.resolves or not self._transform_engines:
-            return copy_json(node.data)
-        data = node.data
+    def _resolved(self, data: JsonValue, names: Names) -> JsonValue:
         for engine in self._transform_engines:
             data = engine.transform(data, names)
         return data
 
-    def _conclude(self, execution: _Execution, reported: object) -> Outcome:
+    # --- after the executor --------------------------------------------------------------------
+
+    def _reported(self, execution: _Execution, reported: object) -> Snapshot:
         try:
-            if isinstance(reported, Pause):
-                return Suspended(_wait(reported, execution))
-            output = reported if isinstance(reported, Output) else Output(reported)
-            data = _checked_output(output.data, execution.node.definition)
-            target = _target(execution.node, output.next_handle)
+            outcome = self._outcome(execution, reported)
         except RefluxoError as error:
-            return self._failure(execution, error)
+            return self._failed(execution, error)
+        return self._advanced(execution, outcome, None)
+
+    def _outcome(self, execution: _Execution, reported: object) -> Outcome:
+        if isinstance(reported, Pause):
+            counts = _counts(execution.snapshot)
+            return Suspended(wait_of(reported, execution.step, counts, execution.clock()))
+        node = execution.node
+        output = reported if isinstance(reported, Output) else Output(reported)
+        data = self._checked_output(node, output.data)
+        target = node.target(output.next_handle)
         return Completed(data) if target is None else Advanced(data, target)
 
-    def _failure(self, execution: _Execution, error: BaseException) -> Outcome:
-        return self.failure_outcome(execution.snapshot, StepError.of(error), execution.clock(), rng=execution.rng)
-
-    def failure_outcome(
-        self, snapshot: Snapshot, error: StepError, now_ms: int, *, rng: random.Random | None = None
-    ) -> Outcome:
-        """What a failure of the current step comes to: a retry, a catch edge, or the run's end.
-
-        For the shell, which records failures that no executor raised (a step that crashed its function).
-        """
-        node = self._nodes.get(snapshot.current_node_id or "") or _unknown_node(str(snapshot.current_node_id))
-        counts = _counts(snapshot)
-        names = names_of(snapshot, node.data, _NO_GLOBALS)
+    def _checked_output(self, node: CompiledNode, value: object) -> JsonValue:
+        # A model writes itself as JSON, datetimes and decimals included; anything else must be JSON already.
+        is_model = isinstance(value, BaseModel)
+        data = checked_copy(value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value)
+        schema = node.definition.output if node.definition is not None else None
+        if schema is None or (is_model and isinstance(schema, type) and isinstance(value, schema)):
+            return data
         try:
-            selected = select(node.policies, counts, error, lambda value: self._resolve_number(value, names))
-            if selected is not None:
-                index, policy = selected
-                counts = _counted(counts, index)
-                wait_ms = policy.wait_ms(
-                    counts[index],
-                    rng=rng if rng is not None else clock.new_rng(),
-                    resolve=lambda value: self._resolve_number(value, names),
-                )
-                kept = counts if len(node.policies) > 1 else ()
-                return Rescheduled(error, now_ms + wait_ms, kept)
-        except (ValueError, ExpressionError) as broken:
-            error = StepError.named("InvalidRetryPolicy", f"{broken}; the step's own error was {error}")
-        for handle, target in node.catches:
-            if handle == ERROR_HANDLE or handle.removeprefix(f"{ERROR_HANDLE}:") in error.lineage:
-                return Caught(error, target)
-        return Failed(error)
+            self._validator.validate(schema, data)
+        except SchemaViolation as violation:
+            raise InvalidOutput(_violation(node, "output", violation)) from None
+        return data
 
-    def _resolve_number(self, value: object, names: Names) -> object:
-        if not isinstance(value, str):
-            return value
-        resolved: JsonValue = value
-        for engine in self._transform_engines:
-            resolved = engine.transform(resolved, names)
-        return resolved
-
-    def _advance(self, execution: _Execution, outcome: Outcome) -> Snapshot:
-        return advance(
-            execution.snapshot, outcome, now_ms=execution.clock(), started_at_ms=execution.started_at_ms
-        ).snapshot
-
-
-def _compile(
-    workflow: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition]
-) -> Mapping[str, _CompiledNode]:
-    exits: dict[str, dict[str | None, str]] = {node.id: {} for node in workflow.nodes}
-    catches: dict[str, list[tuple[str, str]]] = {node.id: [] for node in workflow.nodes}
-    for edge in workflow.edges:
-        if edge.source_handle is not None and edge.catches:
-            catches[edge.source].append((edge.source_handle, edge.target))
-        else:
-            exits[edge.source][edge.source_handle] = edge.target
-    nodes: dict[str, _CompiledNode] = {}
-    for node in workflow.nodes:
-        definition = node_definitions.get(node.type)
-        policies = definition.policies if definition is not None else ()
-        if node.policy is not None and node.policy.retry is not None:
-            policies = node.policy.retry
-        data = checked_copy(node.data)
-        nodes[node.id] = _CompiledNode(
-            id=node.id,
-            type=node.type,
-            data=data,
-            definition=definition,
-            policies=policies,
-            exits=exits[node.id],
-            catches=tuple(catches[node.id]),
-            handles=definition.handles_of(data) if definition is not None else None,
-            resolves=(definition is None or not definition.raw) and has_template(data),
+    def _failed(self, execution: _Execution, raised: BaseException) -> Snapshot:
+        error = StepError.of(raised)
+        outcome = self._failure_outcome(
+            execution.node,
+            execution.snapshot,
+            error,
+            execution.clock(),
+            execution.rng,
+            execution.step.globals,
         )
-    return nodes
+        return self._advanced(execution, outcome, error)
+
+    def _failure_outcome(
+        self,
+        node: CompiledNode,
+        snapshot: Snapshot,
+        error: StepError,
+        now_ms: int,
+        rng: random.Random | None,
+        global_values: Mapping[str, JsonValue],
+    ) -> Outcome:
+        def resolve(value: object) -> object:
+            if not isinstance(value, str):
+                return value
+            return self._resolved(value, names_of(snapshot, node.data, global_values))
+
+        failure = StepFailure(
+            snapshot,
+            error,
+            node.policies,
+            _counts(snapshot),
+            resolve,
+            clock.new_rng if rng is None else lambda: rng,
+        )
+        try:
+            decision = self._error_handler.handle(failure)
+        except (ValueError, ExpressionError) as broken:
+            decision = None
+            error = StepError.named("InvalidRetryPolicy", f"{broken}; the step's own error was {error}")
+        if decision is not None:
+            return Rescheduled(error, now_ms + decision.wait_ms, decision.counts)
+        handler = node.handler_of(error)
+        return Failed(error) if handler is None else Caught(error, handler)
+
+    def _advanced(self, execution: _Execution, outcome: Outcome, error: StepError | None) -> Snapshot:
+        now_ms = execution.clock()
+        before = execution.snapshot
+        after = advance(before, outcome, now_ms=now_ms, started_at_ms=execution.started_at_ms).snapshot
+        if self._plugins:
+            duration_ms = max(now_ms - execution.started_at_ms, 0)
+            self._plugins.executed(NodeEvent(execution.step, execution.node.type, before, after, error, duration_ms))
+            if not execution.step.host.announces:
+                self._plugins.announce(before, after)
+        return after
 
 
-def _unknown_node(node_id: str) -> _CompiledNode:
+def _violation(node: CompiledNode, what: str, violation: SchemaViolation) -> str:
+    faults = "; ".join(f"{what}{fault.path[1:]}: {fault.message}" for fault in violation.faults)
+    return f"node {node.id!r}: {faults}"
+
+
+def _unknown_node(node_id: str) -> CompiledNode:
     # A snapshot of another version of the definition: fail the step by name rather than the engine.
-    return _CompiledNode(node_id, f"of {node_id!r}, which this definition lacks,", {}, None, (), {}, (), None, False)
+    return CompiledNode(id=node_id, type=f"of {node_id!r}, which this definition lacks,")
 
 
 def _clock(now_ms: int | Clock | None) -> Clock:
@@ -404,130 +427,12 @@ def _clock(now_ms: int | Clock | None) -> Clock:
 
 
 def _counts(snapshot: Snapshot) -> tuple[int, ...]:
+    """Failures that each retry policy has answered in this visit.
+
+    A single policy's count is the number of attempts before this one, as Refluxo writes it.
+    """
     if snapshot.retry_state is not None:
-        # A single policy's count is the number of attempts, as Refluxo writes it.
         return snapshot.retry_state.counts or (snapshot.retry_state.attempts,)
     if snapshot.wait is not None:
         return snapshot.wait.counts or (snapshot.wait.attempt - 1,)
     return ()
-
-
-def _counted(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
-    padded = [*counts, *([0] * (index + 1 - len(counts)))]
-    padded[index] += 1
-    return tuple(padded)
-
-
-def _wait(pause: Pause, execution: _Execution) -> Wait:
-    now = execution.clock()
-    due_at_ms: int | None = None
-    by_timer = pause.until is not None
-    if pause.until is not None:
-        due_at_ms = _moment_ms(pause.until, now)
-    if pause.timeout is not None:
-        timeout_at_ms = now + _duration_ms(pause.timeout, "timeout")
-        by_timer = by_timer and due_at_ms is not None and due_at_ms <= timeout_at_ms
-        due_at_ms = timeout_at_ms if due_at_ms is None else min(due_at_ms, timeout_at_ms)
-    signal = pause.signal
-    if signal is None and pause.until is None:
-        signal = DEFAULT_SIGNAL
-    if signal is not None and not valid_name(signal):
-        raise InvalidOutput(f"Pause.signal: {signal!r} is not a name; letters, digits and _.:@- are")
-    return Wait(
-        signal=signal,
-        due_at_ms=due_at_ms,
-        by="timer" if by_timer else "timeout",
-        visit=execution.step.visit,
-        attempt=execution.step.attempt,
-        resumes=execution.step.resumes,
-        heartbeat_ms=None if pause.heartbeat is None else _duration_ms(pause.heartbeat, "heartbeat"),
-        counts=_counts(execution.snapshot) if execution.step.attempt > 1 else (),
-        data=checked_copy(pause.data, "Pause.data"),
-    )
-
-
-def _duration_ms(value: object, field: str) -> int:
-    milliseconds = round(value / timedelta(milliseconds=1)) if isinstance(value, timedelta) else value
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int) or milliseconds < 0:
-        raise InvalidOutput(f"Pause.{field} is {value!r}; it must be milliseconds or a timedelta, 0 or more")
-    return milliseconds
-
-
-def _moment_ms(moment: object, now_ms: int) -> int:
-    if isinstance(moment, timedelta):
-        return now_ms + _duration_ms(moment, "until")
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise InvalidOutput("Pause.until has no time zone; use datetime.now(tz=...) or epoch milliseconds")
-        return round(moment.timestamp() * 1000)
-    if isinstance(moment, bool) or not isinstance(moment, int):
-        raise InvalidOutput(
-            f"Pause.until is {moment!r}; it must be epoch milliseconds, an aware datetime or a timedelta"
-        )
-    return moment
-
-
-def _checked_input(schema: Schema, data: JsonValue) -> object:
-    if isinstance(schema, type):
-        try:
-            return schema.model_validate(data)
-        except ValidationError as error:
-            _raise_faults(InvalidInput, "data", faults_of(error))
-    faults = schema_faults(schema, data)
-    if faults:
-        _raise_faults(InvalidInput, "data", faults)
-    return data
-
-
-def _checked_output(value: object, definition: NodeDefinition | None) -> JsonValue:
-    data = checked_copy(value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value)
-    schema = definition.output if definition is not None else None
-    if schema is None or (isinstance(schema, type) and isinstance(value, schema)):
-        return data
-    if isinstance(schema, type):
-        try:
-            schema.model_validate(data)
-        except ValidationError as error:
-            _raise_faults(InvalidOutput, "output", faults_of(error))
-        return data
-    faults = schema_faults(schema, data)
-    if faults:
-        _raise_faults(InvalidOutput, "output", faults)
-    return data
-
-
-def _raise_faults(kind: type[InvalidInput | InvalidOutput], what: str, faults: tuple[Fault, ...]) -> NoReturn:
-    raise kind("; ".join(f"{what}{fault.path[1:]}: {fault.message}" for fault in faults))
-
-
-def _target(node: _CompiledNode, handle: str | None) -> str | None:
-    target = node.exits.get(handle)
-    if target is not None or handle is None:
-        return target
-    if node.handles is not None and handle in node.handles:
-        return None
-    known = ", ".join(repr(exit_) for exit_ in node.exits if exit_ is not None) or "none"
-    raise UnmatchedHandle(f"{node.id!r} chose handle {handle!r}, which has no edge; edges leave by: {known}")
-
-
-_runner: asyncio.Runner | None = None
-
-
-def _run(awaitable: Awaitable[object]) -> object:
-    """Runs an async executor on the process's one event loop, so that clients bound to it stay usable."""
-    global _runner  # noqa: PLW0603  (one loop a process)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pass
-    else:
-        if inspect.iscoroutine(awaitable):
-            awaitable.close()
-        raise RuntimeError("an event loop is running in this thread: use execute_step_async")
-    if _runner is None:
-        _runner = asyncio.Runner()
-
-    async def wait_for_it() -> object:
-        return await awaitable
-
-    return _runner.run(wait_for_it())

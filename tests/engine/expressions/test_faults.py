@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -190,7 +191,7 @@ BIG: dict[str, Any] = {
         "text" + "|upper" * 1_000,
         "[" + "text," * 1_900 + "]",
         "[" + "text," * 1_900 + "]|json",
-        "list[.v > -1 && list[.v > -1]]",
+        "list[.v > -1 && list[" + " || ".join([".v > -1"] * 20) + "]]",
         "list[" + " && ".join([".v > -1"] * 200) + "]",
         "list|concat(list)" + "|concat(list)" * 500,
         "huge",
@@ -223,6 +224,35 @@ def test_a_budget_ends_what_would_not(expression: str) -> None:
 def test_a_long_chain_has_a_value(expression: str, value: object) -> None:
     """What is long without being deep costs no stack."""
     assert ENGINE.evaluate(expression, {"a": 1}) == value
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("(", ")"),
+        ("[", "]"),
+        ("{a: ", "}"),
+        ("a|default(", ")"),
+        ("rows[.v == ", "]"),
+        ("rows[", "]"),
+        ("1 + (", ")"),
+        ("!(", ")"),
+        ("1 ? ", " : 2"),
+        ("0 ? 2 : ", ""),
+        ("0 ?: ", ""),
+    ],
+)
+def test_the_deepest_expression_allowed_leaves_stack_to_spare(opening: str, closing: str) -> None:
+    """One level more is a budget; at the limit nothing runs out of stack, whatever it consists of."""
+    depth = 1
+    with pytest.raises(ExpressionBudgetExceeded):  # noqa: PT012 - the last one allowed is what is looked for
+        while True:
+            ENGINE.validate(opening * depth + "a" + closing * depth)
+            depth += 1
+    names = {"a": 1, "rows": [{"v": 1}]}
+    assert depth > 30
+    with suppress(ExpressionError):
+        json.dumps(ENGINE.evaluate(opening * (depth - 1) + "a" + closing * (depth - 1), names))
 
 
 def test_values_may_be_larger_than_what_an_expression_may_build() -> None:

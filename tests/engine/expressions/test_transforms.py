@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from engine import expressions
 from engine.errors import ExpressionBudgetExceeded, ExpressionError
 from engine.expressions import HostTransform, JexlTransformEngine, TransformCall
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENGINE = JexlTransformEngine()
+
+
+def test_the_package_offers_three_names() -> None:
+    """The rest of it is its own business."""
+    assert expressions.__all__ == ["HostTransform", "JexlTransformEngine", "TransformCall"]
+    assert all(hasattr(expressions, name) for name in expressions.__all__)
 
 
 def test_a_function_is_given_plain_values() -> None:

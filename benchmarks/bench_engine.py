@@ -1,0 +1,210 @@
+"""Cost of a step: flat however long the run, small, and sharing what it keeps.
+
+Prints ratios and times of one process. Run it with ``make bench``; nothing is asserted by the tests, for wall
+time is the machine's. The budgets are those the project has set itself; the exit code tells whether they hold.
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine import (
+    JexlTransformEngine,
+    NodeDefinition,
+    Output,
+    Registry,
+    Snapshot,
+    Step,
+    WorkflowDefinition,
+    WorkflowEngine,
+)
+from engine.json_value import JsonValue
+
+STEP_US_MAX = 15.0
+EXPRESSION_STEP_US_MAX = 30.0
+GROWTH_MAX = 1.2
+GROWTH_WITH_COLLECTOR_MAX = 1.5
+STEP_BYTES_MAX = 600
+EXPRESSION_US_MAX = 3.0
+IMPORT_MS_MAX = 120.0
+
+LENGTHS = (100, 1_000, 10_000, 100_000)
+LOOP_NODES = 10
+NOW_MS = 1_700_000_000_000
+
+
+def count(_data: JsonValue, step: Step) -> Output:
+    """A step that does next to nothing: what remains is the engine."""
+    return Output({"val": step.visit})
+
+
+REGISTRY = Registry()
+REGISTRY.add_node("bench:count", NodeDefinition(count))
+
+
+def chain(length: int) -> WorkflowDefinition:
+    """A workflow of so many nodes in a row."""
+    return WorkflowDefinition.parse(
+        {
+            "nodes": [{"id": f"n{i}", "type": "bench:count"} for i in range(length)],
+            "edges": [{"source": f"n{i}", "target": f"n{i + 1}"} for i in range(length - 1)],
+        }
+    )
+
+
+def loop(expression: str | None) -> WorkflowDefinition:
+    """Ten nodes in a ring, for ever; with one expression in each node's data, or with none."""
+    data = {} if expression is None else {"data": {"value": expression}}
+    return WorkflowDefinition.parse(
+        {
+            "nodes": [{"id": f"n{i}", "type": "bench:count", **data} for i in range(LOOP_NODES)],
+            "edges": [{"source": f"n{i}", "target": f"n{(i + 1) % LOOP_NODES}"} for i in range(LOOP_NODES)],
+        }
+    )
+
+
+def engine_of(workflow: WorkflowDefinition) -> WorkflowEngine:
+    """An engine without the check of definitions, which is not what is measured."""
+    return WorkflowEngine(workflow, REGISTRY.node_definitions, (JexlTransformEngine(),), check=False)
+
+
+def run(engine: WorkflowEngine, steps: int) -> Snapshot:
+    """Executes so many steps."""
+    snapshot = engine.create_initial_snapshot("bench", now_ms=NOW_MS)
+    return engine.execute(snapshot, step_limit=steps, now_ms=NOW_MS)
+
+
+def step_us(engine: WorkflowEngine, steps: int) -> float:
+    """Microseconds a step, the best of several runs: the least disturbed."""
+    best = float("inf")
+    for _ in range(max(3, min(30, 30_000 // steps))):
+        started = time.perf_counter()
+        run(engine, steps)
+        best = min(best, time.perf_counter() - started)
+    return best / steps * 1e6
+
+
+def late_step_us(engine: WorkflowEngine, steps: int) -> float:
+    """Microseconds of a step after so many others, the best of several stretches of a hundred."""
+    snapshot = run(engine, steps)
+    best = float("inf")
+    for _ in range(30):
+        started = time.perf_counter()
+        snapshot = engine.execute(snapshot, step_limit=100, now_ms=NOW_MS)
+        best = min(best, time.perf_counter() - started)
+    return best / 100 * 1e6
+
+
+def step_bytes(engine: WorkflowEngine, steps: int) -> float:
+    """Bytes that a step adds to what a run keeps, its output included."""
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    snapshot = run(engine, steps)
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return kept / snapshot.version
+
+
+def evaluate_us() -> float:
+    """Microseconds of a compiled ``nodes.n1.last.data.val * 2``, the cache look-up included."""
+    jexl = JexlTransformEngine()
+    names = {"nodes": {"n1": {"last": {"data": {"val": 21}}}}}
+    best = float("inf")
+    for _ in range(20):
+        started = time.perf_counter()
+        for _ in range(5_000):
+            jexl.evaluate("nodes.n1.last.data.val * 2", names)
+        best = min(best, time.perf_counter() - started)
+    return best / 5_000 * 1e6
+
+
+def import_ms() -> float:
+    """Milliseconds of ``import engine`` in a new interpreter, pydantic included; the best of five."""
+    code = "import time; t = time.perf_counter(); import engine; print((time.perf_counter() - t) * 1000)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True) for _ in range(5)]  # noqa: S603
+    return min(float(result.stdout) for result in runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured figure and its budget."""
+
+    name: str
+    value: float
+    budget: float
+    unit: str
+
+    @property
+    def held(self) -> bool:
+        """Whether the budget holds."""
+        return self.value <= self.budget
+
+
+def with_collector(enabled: bool, measure: Callable[[], float]) -> float:
+    """A measurement with the garbage collector on or off."""
+    gc.collect()
+    if not enabled:
+        gc.disable()
+    try:
+        return measure()
+    finally:
+        gc.enable()
+
+
+def rows() -> list[Row]:
+    """Everything measured."""
+    plain, expressed = engine_of(loop(None)), engine_of(loop("{{ (nodes.n0.last.data.val || 1) * 2 }}"))
+    measured: list[Row] = []
+    for name, engine, budget in (
+        ("loop, plain", plain, STEP_US_MAX),
+        ("loop, one expression", expressed, EXPRESSION_STEP_US_MAX),
+    ):
+        off = {n: with_collector(False, lambda n=n, e=engine: step_us(e, n)) for n in LENGTHS}  # type: ignore[misc]
+        on = {n: with_collector(True, lambda n=n, e=engine: step_us(e, n)) for n in (LENGTHS[0], LENGTHS[-1])}  # type: ignore[misc]
+        print(f"{name}: " + ", ".join(f"{n} steps {us:.1f} us" for n, us in off.items()) + " (collector off)")
+        measured += [
+            Row(f"{name}: a step of {LENGTHS[-1]}", off[LENGTHS[-1]], budget, "us"),
+            Row(
+                f"{name}: {LENGTHS[-1]} / {LENGTHS[0]}, collector off",
+                off[LENGTHS[-1]] / off[LENGTHS[0]],
+                GROWTH_MAX,
+                "x",
+            ),
+            Row(
+                f"{name}: {LENGTHS[-1]} / {LENGTHS[0]}, collector on",
+                on[LENGTHS[-1]] / on[LENGTHS[0]],
+                GROWTH_WITH_COLLECTOR_MAX,
+                "x",
+            ),
+        ]
+    for length in LENGTHS:
+        engine = engine_of(chain(length))
+        us = with_collector(False, lambda n=length, e=engine: step_us(e, n))  # type: ignore[misc]
+        measured.append(Row(f"chain of {length}: a step", us, STEP_US_MAX, "us"))
+    early, late = (with_collector(False, lambda n=n: late_step_us(plain, n)) for n in (LENGTHS[0], LENGTHS[-1]))  # type: ignore[misc]
+    measured.append(Row(f"loop: a step after {LENGTHS[-1]} / after {LENGTHS[0]}", late / early, GROWTH_MAX, "x"))
+    measured.append(Row("memory of a step", step_bytes(plain, 20_000), STEP_BYTES_MAX, "B"))
+    measured.append(Row("nodes.n1.last.data.val * 2", evaluate_us(), EXPRESSION_US_MAX, "us"))
+    measured.append(Row("import engine", import_ms(), IMPORT_MS_MAX, "ms"))
+    return measured
+
+
+def main() -> int:
+    """Measures and prints; 1 when a budget does not hold."""
+    measured = rows()
+    for row in measured:
+        mark = "ok  " if row.held else "OVER"
+        print(f"{mark} {row.name:<58} {row.value:8.2f} {row.unit}  (budget {row.budget:g})")
+    return 0 if all(row.held for row in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""A workflow's nodes with everything about them looked up once, so that a step does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.definition import ERROR_HANDLE, WorkflowDefinition
+from engine.errors import UnmatchedHandle
+from engine.json_value import JsonValue, checked_copy
+from engine.node_definition import NodeDefinition
+from engine.outcome import StepError
+from engine.retry import RetryPolicy
+from engine.templates import has_template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledNode:
+    """A node as it is executed.
+
+    Args:
+        id: the node's id.
+        type: its type's name.
+        data: its data as the definition has it.
+        definition: its behaviour; None when the type is not registered.
+        policies: retry policies, its own or else its type's.
+        exits: targets by handle; None is the unnamed one.
+        catches: catch edges in order, as handle and target.
+        handles: named exits it declares; None when only the executor knows them.
+        resolves: whether its data holds expressions.
+    """
+
+    id: str
+    type: str
+    data: JsonValue = None
+    definition: NodeDefinition | None = None
+    policies: tuple[RetryPolicy, ...] = ()
+    exits: Mapping[str | None, str] = field(default_factory=dict)
+    catches: tuple[tuple[str, str], ...] = ()
+    handles: Sequence[str] | None = None
+    resolves: bool = False
+
+    def target(self, handle: str | None) -> str | None:
+        """The node that a handle leads to; None when the run ends here.
+
+        Raises:
+            UnmatchedHandle: the handle has no edge and the type does not declare it.
+        """
+        target = self.exits.get(handle)
+        if target is not None or handle is None:
+            return target
+        if self.handles is not None and handle in self.handles:
+            return None
+        known = ", ".join(repr(name) for name in self.exits if name is not None) or "none"
+        raise UnmatchedHandle(f"{self.id!r} chose handle {handle!r}, which has no edge; edges leave by: {known}")
+
+    def handler_of(self, error: StepError) -> str | None:
+        """The node that a failure leads to: the first catch edge about it, in edge order."""
+        for handle, target in self.catches:
+            if handle == ERROR_HANDLE or handle.removeprefix(f"{ERROR_HANDLE}:") in error.lineage:
+                return target
+        return None
+
+
+def compile_nodes(
+    workflow: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition]
+) -> Mapping[str, CompiledNode]:
+    """The nodes of a workflow by id."""
+    exits: dict[str, dict[str | None, str]] = {node.id: {} for node in workflow.nodes}
+    catches: dict[str, list[tuple[str, str]]] = {node.id: [] for node in workflow.nodes}
+    for edge in workflow.edges:
+        if edge.source_handle is not None and edge.catches:
+            catches[edge.source].append((edge.source_handle, edge.target))
+        else:
+            exits[edge.source][edge.source_handle] = edge.target
+    nodes: dict[str, CompiledNode] = {}
+    for node in workflow.nodes:
+        definition = node_definitions.get(node.type)
+        policies = definition.policies if definition is not None else ()
+        if node.policy is not None and node.policy.retry is not None:
+            policies = node.policy.retry
+        data = checked_copy(node.data)
+        nodes[node.id] = CompiledNode(
+            id=node.id,
+            type=node.type,
+            data=data,
+            definition=definition,
+            policies=policies,
+            exits=exits[node.id],
+            catches=tuple(catches[node.id]),
+            handles=definition.handles_of(data) if definition is not None else None,
+            resolves=(definition is None or not definition.raw) and has_template(data),
+        )
+    return nodes

@@ -1,0 +1,79 @@
+"""The error handler port: whether a failed step is tried again, and when."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.outcome import StepError
+from engine.retry import Resolve, RetryPolicy, select
+from engine.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailure:
+    """A failed execution.
+
+    Args:
+        snapshot: the run before it.
+        error: what went wrong.
+        policies: the node's retry policies, ordered.
+        counts: failures each policy has answered before in this visit.
+        resolve: turns a policy's number or expression into a value.
+        make_rng: gives the source of jitter, when it is needed.
+    """
+
+    snapshot: Snapshot
+    error: StepError
+    policies: Sequence[RetryPolicy]
+    counts: tuple[int, ...]
+    resolve: Resolve
+    make_rng: Callable[[], random.Random]
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that failed; 1 is the first."""
+        return self.snapshot.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """Try again after a time. ``counts``: what to remember of the policies; empty for a handler without them."""
+
+    wait_ms: int
+    counts: tuple[int, ...] = ()
+
+
+class ErrorHandler(Protocol):
+    """Decides what becomes of a failure."""
+
+    def handle(self, failure: StepFailure) -> RetryAfter | None:
+        """When to try again, or None to give up: a catch edge is taken then, or the run fails.
+
+        Raises:
+            ValueError, ExpressionError: the policy itself is broken; the step fails with InvalidRetryPolicy.
+        """
+        ...
+
+
+class PolicyErrorHandler:
+    """The default: the node's retry policies, in order; the first about the error decides."""
+
+    def handle(self, failure: StepFailure) -> RetryAfter | None:
+        """See ErrorHandler."""
+        selected = select(failure.policies, failure.counts, failure.error, failure.resolve)
+        if selected is None:
+            return None
+        index, policy = selected
+        counts = _counted(failure.counts, index)
+        wait_ms = policy.wait_ms(counts[index], rng=failure.make_rng(), resolve=failure.resolve)
+        # A single policy's count is the number of attempts, which the snapshot has already.
+        return RetryAfter(wait_ms, counts if len(failure.policies) > 1 else ())
+
+
+def _counted(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
+    padded = [*counts, *([0] * (index + 1 - len(counts)))]
+    padded[index] += 1
+    return tuple(padded)

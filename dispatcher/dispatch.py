@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 from dispatcher.catalog import Catalog
 from dispatcher.due import beyond_the_queue, delay_seconds_until, mark_after_commit
-from dispatcher.errors import ItemTooLarge, UnknownSchema
+from dispatcher.errors import DispatchError, ItemTooLarge, UnknownSchema
 from dispatcher.head import Head, Pending, Taken
 from dispatcher.limits import ANOTHER_STEP_NEEDS_MS, RUN_STEPS_MAX_DEFAULT, UNKNOWN_SCHEMA_DELAY_SECONDS
 from dispatcher.messages import Continuation, Delivery, Message, Wake
@@ -23,7 +23,7 @@ from dispatcher.ports import RunStore, Signal, StepQueue
 from dispatcher.signals import names_awaited
 from dispatcher.table_schema import inbox_sort_key
 from dispatcher.webhook_token import WebhookTokens
-from engine import Host, Resumed, Snapshot, Status
+from engine import Host, Resumed, Snapshot, Status, WaitAddress
 from engine.effects import AwaitSignal, EnqueueStep, effects_of
 from engine.errors import UnknownWorkflow
 from engine.outcome import Failed, StepError
@@ -176,13 +176,14 @@ class Dispatcher:
             return self._failed(head, StepError.of(error))
         resumed = work.pending.resumed if work.pending is not None else None
         payload = snapshot.input if work.pending is not None and resumed is None else None
+        trouble: list[DispatchError] = []
         host = Host(
             nonce=head.nonce,
             deadline_ms=deadline_ms,
-            callback_url=lambda address: self.tokens.url(head, address),
+            callback_url=lambda address: self._callback_url(head, address, trouble),
             announces=True,
         )
-        return engine.execute_step(
+        following = engine.execute_step(
             snapshot,
             resumed.payload if resumed is not None else payload,
             self.catalog.globals(),
@@ -191,6 +192,17 @@ class Dispatcher:
             resumed=resumed,
             host=host,
         )
+        if trouble:
+            # The step could not ask what it needed to: nothing is decided, even if its node made light of it.
+            raise trouble[0]
+        return following
+
+    def _callback_url(self, head: Head, address: WaitAddress, trouble: list[DispatchError]) -> str:
+        try:
+            return self.tokens.url(head, address)
+        except DispatchError as error:
+            trouble.append(error)
+            raise
 
     def _failed(self, head: Head, error: StepError) -> Snapshot:
         return advance(head.snapshot, Failed(error), now_ms=self.now_ms()).snapshot

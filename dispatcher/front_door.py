@@ -195,18 +195,29 @@ class FrontDoor:
             PayloadTooLargeForRun: nothing was written.
         """
         head, claims = self._open_wait(token)
-        # One token, one signal: whatever comes second is a repeat of the first.
-        return self._deliver(head, inbox_name(claims.address), _digest(f"webhook\0{token}"), payload)
+        if isinstance(claims.target, str):
+            return self._deliver(head, claims.target, _digest(f"webhook\0{token}"), payload)
+        # One wait, one signal, by whichever of its links: whatever comes second is a repeat of the first.
+        name = inbox_name(claims.target)
+        return self._deliver(head, name, _digest(f"webhook\0{name}"), payload)
 
     def describe_webhook(self, token: str) -> JsonObject:
         """What a capability URL is for. Changes nothing. Raises as :meth:`webhook` does."""
         head, claims = self._open_wait(token)
-        wait = head.snapshot.wait
+        wait, target = head.snapshot.wait, claims.target
+        node_id: str | None = None
+        signal: str | None = None
+        if isinstance(target, str):
+            signal = target
+        else:
+            node_id = target.node_id
+            if wait is not None and head.snapshot.current_node_id == node_id:
+                signal = wait.signal
         return {
             "workflowId": head.workflow_id,
             "workflow": head.snapshot.definition.name if head.snapshot.definition is not None else None,
-            "nodeId": claims.address.node_id,
-            "signal": wait.signal if wait is not None else None,
+            "nodeId": node_id,
+            "signal": signal,
             "expiresAt": claims.expires_at_ms,
             "method": "POST",
         }
@@ -218,7 +229,7 @@ class FrontDoor:
             # Not told apart from a forged token: who holds no link learns nothing of a run.
             raise InvalidToken("this token was not made for this run")
         self.tokens.verify(token, head.nonce)
-        if self.now_ms() >= claims.expires_at_ms or not _still_open(head.snapshot, claims.address):
+        if self.now_ms() >= claims.expires_at_ms or not _still_open(head.snapshot, claims.target):
             raise WaitClosed("this link has done its work: the wait it was for is over")
         return head, claims
 
@@ -248,14 +259,16 @@ class FrontDoor:
         return sum(len(self.store.due_marks(shard, until_ms=now, limit=1)) for shard in range(DUE_SHARDS))
 
 
-def _still_open(snapshot: Snapshot, address: WaitAddress) -> bool:
-    """Whether the run is in that wait or has yet to come to it."""
+def _still_open(snapshot: Snapshot, target: WaitAddress | str) -> bool:
+    """Whether the run is in that wait, or has yet to come to it; a signal is open as long as the run is."""
     if snapshot.status.terminal:
         return False
-    if snapshot.current_node_id == address.node_id:
+    if isinstance(target, str):
+        return True
+    if snapshot.current_node_id == target.node_id:
         current = snapshot.wait.resumes if snapshot.wait is not None else snapshot.resumes
-        return (address.visit, address.resumes) >= (snapshot.visit, current)
-    return address.visit > snapshot.context.visits(address.node_id)
+        return (target.visit, target.resumes) >= (snapshot.visit, current)
+    return target.visit > snapshot.context.visits(target.node_id)
 
 
 def _digest(text: str) -> str:

@@ -1,8 +1,11 @@
 """The engine: pure, embeddable, one step at a time. See docs/concepts.md."""
 
 from engine.definition import Edge, Node, WorkflowDefinition
+from engine.definition_diff import Change, definition_diff
+from engine.drawing import mermaid, mermaid_run, mermaid_states
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, RetryAfter, StepFailure
 from engine.expressions import JexlTransformEngine
+from engine.flow import Flow
 from engine.node_definition import NodeDefinition
 from engine.observers import CompositeObserver, LoggingObserver, MetricsObserver
 from engine.outcome import Output, Pause, Resumed
@@ -16,10 +19,12 @@ from engine.validation import SchemaValidator, SchemaViolation, Validator
 from engine.workflow_engine import WorkflowEngine
 
 __all__ = [
+    "Change",
     "CompositeObserver",
     "Context",
     "Edge",
     "ErrorHandler",
+    "Flow",
     "Host",
     "JexlTransformEngine",
     "LoggingObserver",
@@ -47,4 +52,8 @@ __all__ = [
     "WaitAddress",
     "WorkflowDefinition",
     "WorkflowEngine",
+    "definition_diff",
+    "mermaid",
+    "mermaid_run",
+    "mermaid_states",
 ]

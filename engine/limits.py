@@ -12,6 +12,9 @@ SCHEMA_VERSION: Final = 1
 STEP_LIMIT: Final = 100
 """Steps of one ``WorkflowEngine.execute`` call unless told otherwise: Refluxo's own default."""
 
+NESTED_STEPS_MAX: Final = 1_000
+"""Steps of a node type that is itself a workflow: they all run within one step of the run that uses it."""
+
 # --- JSON values -------------------------------------------------------------------------------
 
 JSON_DEPTH_MAX: Final = 100
@@ -51,3 +54,8 @@ EXPRESSION_CACHE_ENTRIES_MAX: Final = 1_024
 
 INTEGER_DIGITS_MAX: Final = 1_233
 """Digits of an integer written or read as text: the most that always fit in INTEGER_BITS_MAX."""
+
+# --- drawings ----------------------------------------------------------------------------------
+
+LABEL_CHARACTERS_MAX: Final = 60
+"""Length of a text in a drawing: about four lines of a Mermaid box, which wraps at 200 pixels."""

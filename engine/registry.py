@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
+from engine.callback_transform import CALLBACK_URL
 from engine.checks import definition_faults
 from engine.core_nodes import CORE_NODES
 from engine.definition import WorkflowDefinition
@@ -20,8 +22,11 @@ from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
 from engine.expressions import JexlTransformEngine
 from engine.flow import Flow
 from engine.json_value import JsonValue
+from engine.loading import load_entry_points, load_folder
+from engine.node_data import node_from_data
 from engine.node_definition import Executor, Handles, NodeDefinition, Schema
 from engine.node_mark import mark
+from engine.node_types import describe_all
 from engine.plugin import Plugin
 from engine.retry import RetryPolicy
 from engine.transform import TransformEngine
@@ -39,8 +44,8 @@ class Registry:
     Args:
         globals_provider: gives the globals (secrets, settings) that expressions and executors read; asked
             once per step, never stored.
-        transform_engines: resolve ``{{ }}`` in nodes' data, each the result of the one before; Jexl when left
-            out.
+        transform_engines: resolve ``{{ }}`` in nodes' data, each the result of the one before; Jexl, with
+            ``callbackUrl``, when left out.
         validator: holds inputs and outputs against schemas; pydantic models and JSON Schema when left out.
         error_handler: decides on retries; the nodes' retry policies when left out.
         plugins: are told what happens.
@@ -56,7 +61,9 @@ class Registry:
         plugins: Sequence[Plugin] = (),
     ) -> None:
         self.transform_engines: tuple[TransformEngine, ...] = (
-            (JexlTransformEngine(),) if transform_engines is None else tuple(transform_engines)
+            (JexlTransformEngine({"callbackUrl": CALLBACK_URL}),)
+            if transform_engines is None
+            else tuple(transform_engines)
         )
         self._validator = validator
         self._error_handler = error_handler
@@ -145,6 +152,31 @@ class Registry:
             raise ValueError(f"node type {node_type!r} is registered already; choose another name")
         self._nodes[node_type] = definition
         mark(node_type, definition)
+
+    def add_node_data(self, document: Mapping[str, object]) -> str:
+        """Registers a node type given as JSON: a schema and a workflow that does the work.
+
+        Returns the type's name.
+
+        Raises:
+            InvalidDefinition: with every fault found, each with its JSON path.
+            ValueError: the type is taken.
+        """
+        node_type, definition = node_from_data(document, self.engine)
+        self.add_node(node_type, definition)
+        return node_type
+
+    def load_entry_points(self) -> tuple[str, ...]:
+        """Registers what installed packages offer under ``refluxo.nodes``; see loading.load_entry_points."""
+        return load_entry_points(self)
+
+    def load_folder(self, folder: str | Path) -> None:
+        """Registers the node types and workflows of a folder; see loading.load_folder."""
+        load_folder(self, Path(folder))
+
+    def describe_node_types(self) -> list[JsonValue]:
+        """Every node type as JSON, with schemas, handles and documentation, for an editor."""
+        return describe_all(self._nodes)
 
     def node_type_of(self, executor: Executor) -> str:
         """The type a function is registered under.

@@ -32,6 +32,7 @@ class Host:
         retry_epoch: raised by an operator's retry with changed data.
         deadline_ms: when the host stops the step, epoch milliseconds.
         callback_url: makes the capability URL of a wait.
+        signal_url: makes a capability URL for a signal, by its name.
         announces: whether the host calls ``WorkflowEngine.announce`` itself, once a step is saved.
     """
 
@@ -39,6 +40,7 @@ class Host:
     retry_epoch: int = 0
     deadline_ms: int | None = None
     callback_url: Callable[[WaitAddress], str] | None = None
+    signal_url: Callable[[str], str] | None = None
     announces: bool = False
 
 

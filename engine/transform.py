@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, overload, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias, overload, runtime_checkable
 
 from engine.json_value import JsonValue
 from engine.snapshot import Context, NodeResult, Snapshot
@@ -124,7 +124,16 @@ class _NodesView(Mapping[str, object]):
         return len(self._context)
 
 
-def names_of(snapshot: Snapshot, data: JsonValue, global_values: Mapping[str, JsonValue]) -> Names:
+SIGNAL_URL: Final = "@signalUrl"
+"""Under this name the host's maker of links is handed to the callbackUrl transform; no expression can spell it."""
+
+
+def names_of(
+    snapshot: Snapshot,
+    data: JsonValue,
+    global_values: Mapping[str, JsonValue],
+    signal_url: Callable[[str], str] | None = None,
+) -> Names:
     """The names an expression may use while the snapshot's current node is executed."""
     return {
         "nodes": _NodesView(snapshot.context),
@@ -132,4 +141,5 @@ def names_of(snapshot: Snapshot, data: JsonValue, global_values: Mapping[str, Js
         "run": {"id": snapshot.workflow_id, "input": snapshot.input},
         "input": data,
         "globals": global_values,
+        SIGNAL_URL: signal_url,
     }

@@ -303,7 +303,8 @@ class WorkflowEngine:
         if definition is None:
             raise UnknownNodeType(f"node type {node.type!r} is not registered")
         if node.resolves:
-            data = self._resolved(node.data, names_of(execution.snapshot, node.data, step.globals))
+            names = names_of(execution.snapshot, node.data, step.globals, step.host.signal_url)
+            data = self._resolved(node.data, names)
         else:
             data = copy_json(node.data)
         given: object = data

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from engine import Registry
@@ -13,8 +12,6 @@ from workflows.nodes import content
 
 registry = Registry()
 content.register(registry)
-
-for path in sorted((Path(__file__).parent / "definitions").glob("*.json")):
-    registry.add(json.loads(path.read_text(encoding="utf-8")))
+registry.load_folder(Path(__file__).parent / "definitions")
 
 __all__ = ["registry"]

@@ -7,6 +7,7 @@ loop: it may be thousands long, and must not cost a Python frame a link. What el
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.expressions.coercion import UNDEFINED, is_list, is_true
@@ -45,14 +46,11 @@ def compile_node(node: Node, transforms: Transforms) -> Compiled:
         links.append(node)
         node = node.left if isinstance(node, Binary) else node.subject
     links.reverse()
-    path: list[tuple[str, int]] = []
-    for link in links:
-        if not isinstance(link, Property):
-            break
-        path.append((link.name, link.position))
-    first = _reader(node, tuple(path)) if path and isinstance(node, Name) else _start(node, transforms)
-    rest = links[len(path) :] if path and isinstance(node, Name) else links
-    return _chain(first, rest, transforms)
+    if not isinstance(node, Name):
+        return _chain(_start(node, transforms), links, transforms)
+    path = list(takewhile(lambda link: isinstance(link, Property), links))
+    keys = tuple((link.name, link.position) for link in path if isinstance(link, Property))
+    return _chain(_reader(node, keys), links[len(keys) :], transforms)
 
 
 def _chain(first: Compiled, links: list[Binary | Property | Filter | Transform], transforms: Transforms) -> Compiled:
@@ -89,8 +87,6 @@ def _start(node: Node, transforms: Transforms) -> Compiled:
         case Constant():
             value = node.value
             return lambda _scope: value
-        case Name():
-            return _reader(node, ())
         case Not():
             operand = compile_node(node.operand, transforms)
             return lambda scope: not is_true(operand(scope))
@@ -103,7 +99,7 @@ def _start(node: Node, transforms: Transforms) -> Compiled:
             entries = [(key, compile_node(value, transforms)) for key, value in node.entries]
             return lambda scope: {key: value(scope) for key, value in entries}
         case _:
-            raise AssertionError(f"{type(node).__name__} is a link of a chain")
+            raise AssertionError(f"{type(node).__name__} is not the start of a chain")
 
 
 def _reader(node: Name, path: tuple[tuple[str, int], ...]) -> Compiled:

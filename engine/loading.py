@@ -1,0 +1,105 @@
+"""Node types and workflows from elsewhere: installed packages, and a folder. Called at start-up, never by a step.
+
+This is the one module of the engine that reads files.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from engine.errors import InvalidDefinition
+from engine.node_definition import NodeDefinition
+
+if TYPE_CHECKING:
+    from engine.registry import Registry
+
+ENTRY_POINT_GROUP: Final = "refluxo.nodes"
+
+
+def load_entry_points(registry: Registry, group: str = ENTRY_POINT_GROUP) -> tuple[str, ...]:
+    """Registers the node types that installed packages offer.
+
+    An entry point is a function ``register(registry)``, or a NodeDefinition whose type is the entry point's name.
+
+    Returns:
+        The names of the entry points, in the order of their loading.
+
+    Raises:
+        TypeError: an entry point is neither; it is named.
+    """
+    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
+    for entry in found:
+        loaded = entry.load()
+        if isinstance(loaded, NodeDefinition):
+            registry.add_node(entry.name, loaded)
+        elif callable(loaded):
+            loaded(registry)
+        else:
+            raise TypeError(f"entry point {entry.name!r} of {group!r} must be register(registry) or a NodeDefinition")
+    return tuple(entry.name for entry in found)
+
+
+def load_folder(registry: Registry, folder: Path) -> None:
+    """Registers what a folder holds, in the order of names, Python before JSON.
+
+    A ``.py`` file offers ``register(registry)``. A ``.json`` file is a workflow (it has ``nodes``) or a node type as
+    data (it has ``type`` and ``workflow``). Names that begin with an underscore or a dot are left alone.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        TypeError: a module has no ``register``; it is named.
+        InvalidDefinition: a JSON file is none of the two, or is faulty; the message begins with its name.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    files = sorted(path for path in folder.iterdir() if path.name[0] not in "._")
+    for path in files:
+        if path.suffix == ".py":
+            _register_of(path)(registry)
+    documents = [(path, _read(path)) for path in files if path.suffix == ".json"]
+    # Node types first: the workflows may use them.
+    for path, document in sorted(documents, key=lambda entry: "nodes" in entry[1]):
+        try:
+            if "nodes" in document:
+                registry.add(document)
+            else:
+                registry.add_node_data(document)
+        except InvalidDefinition as invalid:
+            raise InvalidDefinition(f"{path.name}: {invalid.name}", invalid.faults) from None
+
+
+def _register_of(path: Path) -> Callable[[Registry], object]:
+    module = _import(path)
+    register = getattr(module, "register", None)
+    if not callable(register):
+        raise TypeError(f"{path} has no function register(registry)")
+    found: Callable[[Registry], object] = register
+    return found
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"refluxo_nodes_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TypeError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # pydantic and dataclasses look their module up by name
+    spec.loader.exec_module(module)
+    return module
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{path}: must be an object")  # noqa: TRY004  (a fault of the document)
+    return document

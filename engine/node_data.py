@@ -1,0 +1,102 @@
+"""Node types as data: a JSON Schema and a workflow that does the work, for editors whose users make nodes.
+
+The workflow runs to its end within the one step that uses it. It cannot wait, for a step cannot; one that must is
+run by ``core:workflow``, as a child run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from engine.definition import WorkflowDefinition, faults_of
+from engine.errors import Fault, InvalidDefinition, NeedsHost, WorkflowFailure
+from engine.json_value import JsonValue
+from engine.limits import NESTED_STEPS_MAX
+from engine.node_definition import NodeDefinition
+from engine.outcome import Output
+from engine.schema import faults_of_schema
+from engine.snapshot import Snapshot, Status
+from engine.step import Host, Step
+from engine.workflow_engine import WorkflowEngine
+
+
+class NodeData(BaseModel):
+    """A node type as JSON: ``{type, description?, input?, output?, workflow, metadata?}``."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, defer_build=True)
+
+    type: Annotated[str, Field(min_length=1)]
+    description: str | None = None
+    input: dict[str, object] | None = None
+    output: dict[str, object] | None = None
+    workflow: dict[str, object]
+    metadata: dict[str, object] | None = None
+
+
+def node_from_data(
+    document: object, make_engine: Callable[[WorkflowDefinition], WorkflowEngine]
+) -> tuple[str, NodeDefinition]:
+    """Reads a node type from JSON data.
+
+    Args:
+        document: the node type.
+        make_engine: makes the engine of its workflow, checked.
+
+    Returns:
+        The type's name and its definition.
+
+    Raises:
+        InvalidDefinition: with every fault found, each with its JSON path.
+    """
+    try:
+        data = NodeData.model_validate(document)
+    except ValidationError as error:
+        raise InvalidDefinition("node type", faults_of(error)) from None
+    faults = [
+        fault
+        for name, schema in (("input", data.input), ("output", data.output))
+        if schema is not None
+        for fault in faults_of_schema(schema, f"$.{name}")
+    ]
+    try:
+        engine = make_engine(WorkflowDefinition.parse({"name": "node", **data.workflow}))
+    except InvalidDefinition as invalid:
+        faults += [Fault(f"$.workflow{fault.path[1:]}", fault.message) for fault in invalid.faults]
+        raise InvalidDefinition(data.type, tuple(faults)) from None
+    if faults:
+        raise InvalidDefinition(data.type, tuple(faults))
+
+    def executor(given: JsonValue, step: Step) -> Output:
+        return Output(_run(engine, given, step))
+
+    executor.__doc__ = data.description
+    return data.type, NodeDefinition(executor, input=data.input, output=data.output, handles=())
+
+
+def _run(engine: WorkflowEngine, given: JsonValue, step: Step) -> JsonValue:
+    # The step's own key is the nonce within: keys inside differ from any other step's, and repeat with this one.
+    host = Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms)
+    snapshot = engine.create_initial_snapshot(f"{step.workflow_id}/{step.node_id}", input=given)
+    payload = given
+    for _ in range(NESTED_STEPS_MAX):
+        snapshot = engine.execute_step(snapshot, payload, step.globals, host=host)
+        payload = None
+        if snapshot.status is not Status.ACTIVE:
+            return _end(snapshot)
+    raise WorkflowFailure("NestedStepsExceeded", f"the node's workflow made {NESTED_STEPS_MAX} steps without an end")
+
+
+def _end(snapshot: Snapshot) -> JsonValue:
+    if snapshot.status is Status.COMPLETED:
+        return snapshot.output
+    if snapshot.status is Status.PAUSED:
+        raise NeedsHost(f"{snapshot.current_node_id!r} waits, which a node cannot; run the workflow by core:workflow")
+    # A retry within would have to wait: the error is the step's, and so is the choice to retry it.
+    error = snapshot.error
+    kind, message = (error.error_type, error.error) if error is not None else (None, None)
+    kind = kind or "Error"
+    raise WorkflowFailure(kind, (message or "").removeprefix(f"{kind}: "))

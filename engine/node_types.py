@@ -1,0 +1,39 @@
+"""What editors ask of node types: schemas, handles and documentation, as JSON."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+from engine.json_value import JsonObject, JsonValue, checked_copy
+from engine.node_definition import NodeDefinition, Schema
+
+
+def describe(node_type: str, definition: NodeDefinition) -> JsonObject:
+    """One node type.
+
+    ``handles`` lists the named exits; null means that they follow from the node's data or that only the executor
+    knows them. ``input`` and ``output`` are JSON Schemas, null where anything goes.
+    """
+    return {
+        "type": node_type,
+        "description": inspect.getdoc(definition.executor),
+        "input": _schema(definition.input),
+        "output": _schema(definition.output),
+        "handles": None if definition.handles is None or callable(definition.handles) else list(definition.handles),
+        "retry": [checked_copy(policy.to_json()) for policy in definition.policies],
+        "timeoutMs": definition.timeout_ms,
+        "raw": definition.raw,
+        "metadata": checked_copy(definition.metadata),
+    }
+
+
+def describe_all(definitions: Mapping[str, NodeDefinition]) -> list[JsonValue]:
+    """All node types by name."""
+    return [describe(node_type, definitions[node_type]) for node_type in sorted(definitions)]
+
+
+def _schema(schema: Schema | None) -> JsonValue:
+    if schema is None:
+        return None
+    return checked_copy(schema.model_json_schema(by_alias=True) if isinstance(schema, type) else schema)

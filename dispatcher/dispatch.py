@@ -180,7 +180,8 @@ class Dispatcher:
         host = Host(
             nonce=head.nonce,
             deadline_ms=deadline_ms,
-            callback_url=lambda address: self._callback_url(head, address, trouble),
+            callback_url=lambda address: self._link(head, address, trouble),
+            signal_url=lambda signal: self._link(head, signal, trouble),
             announces=True,
         )
         following = engine.execute_step(
@@ -197,9 +198,9 @@ class Dispatcher:
             raise trouble[0]
         return following
 
-    def _callback_url(self, head: Head, address: WaitAddress, trouble: list[DispatchError]) -> str:
+    def _link(self, head: Head, target: WaitAddress | str, trouble: list[DispatchError]) -> str:
         try:
-            return self.tokens.url(head, address)
+            return self.tokens.url(head, target)
         except DispatchError as error:
             trouble.append(error)
             raise
@@ -219,7 +220,9 @@ class Dispatcher:
             won = self.store.commit(following, mark_ms=mark_ms)
         except ItemTooLarge as too_large:
             failed = self._failed(work.head, StepError.named("PayloadTooLarge", str(too_large)))
-            following = self._next_head(work, failed, delivery)
+            # What this step was about to take stays where it was: beside it the failure might not fit either.
+            untaken = replace(work, pending=work.head.pending, takes=())
+            following = self._next_head(untaken, failed, delivery)
             won = self.store.commit(following, mark_ms=None)
         if not won:
             _LOG.info("another delivery won", extra={"workflow_id": following.workflow_id})

@@ -64,6 +64,10 @@ _PASSING = frozenset(
 
 _SERVER_FAULT = 500
 
+# DynamoDB has no code of its own for an item over 400 KB; its text is the same for every kind of write. What is
+# too large is known before it is sent, but for attributes that a head does not know.
+_ITEM_SIZE = "Item size"
+
 
 def error_code(error: ClientError) -> str:
     """The service's own name of an error."""
@@ -87,6 +91,8 @@ def classified(error: ClientError | BotoCoreError) -> DispatchError:
         return Retryable(str(error)) if passing else Terminal(str(error))
     if code in _PASSING or status >= _SERVER_FAULT:
         return Retryable(str(error))
+    if code == "ValidationException" and _ITEM_SIZE in str(error):
+        return ItemTooLarge(str(error))
     return Terminal(str(error))
 
 

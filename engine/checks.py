@@ -51,7 +51,7 @@ def _data_faults(
         try:
             known.input.model_validate(data)
         except ValidationError as error:
-            return [Fault(path + fault.path[1:], fault.message) for fault in faults_of(error)]
+            return [Fault(path + fault.path[1:], fault.message) for fault in faults_of(error, data)]
         return ()
     return [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, Self, TypeAlias
 
@@ -18,9 +17,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from engine.errors import Fault, InvalidDefinition
+from engine.errors import Fault, InvalidDefinition, InvalidOutput
 from engine.json_value import JsonObject, JsonValue, checked_copy
-from engine.limits import NAME_CHARACTERS_MAX
+from engine.limits import NAME_CHARACTERS_MAX, NAMES_SHOWN_MAX
 from engine.retry import RetryPolicy
 
 ERROR_HANDLE = "error"
@@ -38,7 +37,16 @@ def valid_name(name: str) -> bool:
 
 
 def _json(value: object) -> JsonValue:
-    return checked_copy(value)
+    try:
+        return checked_copy(value)
+    except InvalidOutput as error:
+        path, _, message = str(error).rpartition(": ")
+        raise _collected((Fault(path, message),)) from None
+
+
+def _collected(faults: tuple[Fault, ...]) -> PydanticCustomError:
+    # What pydantic collects beside its own errors; faults_of takes the faults out again.
+    return PydanticCustomError("workflow", "{text}", {"text": "; ".join(map(str, faults)), "faults": faults})
 
 
 def _not_empty(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -122,11 +130,9 @@ class WorkflowDefinition(_Document):
 
     @model_validator(mode="after")
     def _check_structure(self) -> Self:
-        faults = structural_faults(self)
+        faults = structural_faults(self.nodes, self.edges, self.start)
         if faults:
-            raise PydanticCustomError(
-                "workflow_structure", "{text}", {"text": "; ".join(map(str, faults)), "faults": faults}
-            )
+            raise _collected(faults)
         return self
 
     @classmethod
@@ -140,7 +146,9 @@ class WorkflowDefinition(_Document):
             return cls.model_validate(document)
         except ValidationError as error:
             name = document.get("name", "workflow") if isinstance(document, Mapping) else "workflow"
-            raise InvalidDefinition(str(name), faults_of(error)) from None
+            # Of a document with unreadable parts the readable ones are looked at too: all faults at once.
+            faults = faults_of(error, document) + structural_faults(*_outline(document))
+            raise InvalidDefinition(str(name), tuple(dict.fromkeys(faults))) from None
 
     @cached_property
     def start_node_id(self) -> str:
@@ -214,28 +222,35 @@ def content_hash(document: JsonValue) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def structural_faults(definition: WorkflowDefinition) -> tuple[Fault, ...]:
-    """Everything wrong with a definition that can be seen without knowing its node types."""
+def structural_faults(
+    nodes: Sequence[Node | None], edges: Sequence[Edge | None], start: str | None
+) -> tuple[Fault, ...]:
+    """Everything wrong with a definition that can be seen without knowing its node types.
+
+    None stands for a node or an edge that cannot be read.
+    """
     faults: list[Fault] = []
-    known = Counter(node.id for node in definition.nodes)
-    seen: set[str] = set()
-    for index, node in enumerate(definition.nodes):
-        if node.id in seen:
+    known: set[str] = set()
+    for index, node in enumerate(nodes):
+        if node is None:
+            continue
+        if node.id in known:
             faults.append(Fault(f"$.nodes[{index}].id", f"{node.id!r} is taken by an earlier node; ids are unique"))
-        seen.add(node.id)
-    if definition.start is not None and definition.start not in known:
-        faults.append(Fault("$.start", f"there is no node {definition.start!r}; nodes: {', '.join(known)}"))
-    exits: dict[tuple[str, str | None], int] = {}
-    for index, edge in enumerate(definition.edges):
+        known.add(node.id)
+    names = _listed([node.id for node in nodes if node is not None])
+    if start is not None and start not in known:
+        faults.append(Fault("$.start", f"there is no node {start!r}; nodes: {names}"))
+    exits: dict[tuple[str, str | None], tuple[int, str]] = {}
+    for index, edge in enumerate(edges):
+        if edge is None:
+            continue
         ends: tuple[tuple[Literal["source", "target"], str], ...] = (
             ("source", edge.source),
             ("target", edge.target),
         )
         for end, node_id in ends:
             if node_id not in known:
-                faults.append(
-                    Fault(f"$.edges[{index}].{end}", f"there is no node {node_id!r}; nodes: {', '.join(known)}")
-                )
+                faults.append(Fault(f"$.edges[{index}].{end}", f"there is no node {node_id!r}; nodes: {names}"))
         handle = edge.source_handle
         if edge.catches and handle != ERROR_HANDLE and not (handle or "").startswith(f"{ERROR_HANDLE}:"):
             faults.append(
@@ -245,29 +260,78 @@ def structural_faults(definition: WorkflowDefinition) -> tuple[Fault, ...]:
                     "written 'error' or 'error:<Type>'",
                 )
             )
-        first = exits.setdefault((edge.source, handle), index)
+        first, target = exits.setdefault((edge.source, handle), (index, edge.target))
         if first != index:
             exit_name = "the unnamed handle" if handle is None else f"handle {handle!r}"
             faults.append(
                 Fault(
                     f"$.edges[{index}]",
-                    f"{exit_name} of {edge.source!r} already leads to {definition.edges[first].target!r} "
+                    f"{exit_name} of {edge.source!r} already leads to {target!r} "
                     f"($.edges[{first}]); a handle has one edge",
                 )
             )
     return tuple(faults)
 
 
-def faults_of(error: ValidationError) -> tuple[Fault, ...]:
-    """Pydantic's errors as faults with JSON paths."""
+def _listed(names: Sequence[str]) -> str:
+    rest = len(names) - NAMES_SHOWN_MAX
+    return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _outline(document: object) -> tuple[list[Node | None], list[Edge | None], str | None]:
+    """Ids and edges of a faulty document, as far as they can be read."""
+    nodes, edges = (document.get("nodes"), document.get("edges", [])) if isinstance(document, Mapping) else (None, None)
+    if not isinstance(nodes, list | tuple) or not isinstance(edges, list | tuple):
+        return [], [], None
+    start = document.get("start") if isinstance(document, Mapping) else None
+    return [_node_outline(node) for node in nodes], [_edge_outline(edge) for edge in edges], _text(start)
+
+
+def _node_outline(node: object) -> Node | None:
+    node_id = node.id if isinstance(node, Node) else _text(node.get("id")) if isinstance(node, Mapping) else None
+    return None if node_id is None else Node.model_construct(id=node_id, type="")
+
+
+def _edge_outline(edge: object) -> Edge | None:
+    if not isinstance(edge, Mapping):
+        return edge if isinstance(edge, Edge) else None
+    source, target, handle = (_text(edge.get(key)) for key in ("source", "target", "sourceHandle"))
+    if source is None or target is None or (handle is None and edge.get("sourceHandle") is not None):
+        return None
+    return Edge.model_construct(source=source, target=target, source_handle=handle)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, ...]:
+    """Pydantic's errors as faults with JSON paths: those of the document it read, when that is given."""
     faults: list[Fault] = []
     for item in error.errors(include_url=False, include_input=False):
+        location = item["loc"] if document is None else _location_in(document, item["loc"], item["type"] == "missing")
+        path = json_path(location)
         inner = item.get("ctx", {}).get("faults")
         if isinstance(inner, tuple):
-            faults.extend(fault for fault in inner if isinstance(fault, Fault))
+            faults.extend(Fault(path + fault.path[1:], fault.message) for fault in inner if isinstance(fault, Fault))
         else:
-            faults.append(Fault(json_path(item["loc"]), item["msg"]))
+            faults.append(Fault(path, item["msg"]))
     return tuple(faults)
+
+
+def _location_in(document: object, location: tuple[int | str, ...], missing: bool) -> tuple[int | str, ...]:
+    """A pydantic location without what is pydantic's own: the names of a union's members, a list put around one."""
+    kept: list[int | str] = []
+    here = document
+    for part in location:
+        if isinstance(here, Mapping) and part in here:
+            here = here[part]
+        elif isinstance(here, list | tuple) and isinstance(part, int):
+            here = here[part]
+        else:
+            continue
+        kept.append(part)
+    return (*kept, location[-1]) if missing else tuple(kept)
 
 
 def json_path(location: tuple[int | str, ...]) -> str:

@@ -66,7 +66,8 @@ def _checked_scalar(value: object) -> JsonValue:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _checked_text(str(value))
+        # Not str(value): an enum of texts would give its member's name.
+        return _checked_text(str.__str__(value))
     if isinstance(value, int):
         if value.bit_length() > INTEGER_BITS_MAX:
             raise _NotJson(f"an integer of {value.bit_length()} bits; the most is {INTEGER_BITS_MAX}")
@@ -87,7 +88,7 @@ def _copied_items(value: Mapping[object, object], depth: int) -> JsonObject:
         if not isinstance(key, str):
             raise _NotJson(f"the key {key!r} is a {type(key).__name__}; JSON keys are strings")
         try:
-            copied[_checked_text(str(key))] = _copy(item, depth + 1)
+            copied[_checked_text(str.__str__(key))] = _copy(item, depth + 1)
         except _NotJson as fault:
             fault.parts.append(f".{key}")
             raise

@@ -31,6 +31,9 @@ ID_CHARACTERS_MAX: Final = 128
 NAME_CHARACTERS_MAX: Final = 128
 """Length of a workflow's, node's or signal's name: they go into DynamoDB keys (1,024 bytes a sort key)."""
 
+NAMES_SHOWN_MAX: Final = 20
+"""Names that a fault lists to choose from: each of many faults repeats them."""
+
 # --- expressions -------------------------------------------------------------------------------
 
 EXPRESSION_CHARACTERS_MAX: Final = 10_000

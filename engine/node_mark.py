@@ -1,7 +1,8 @@
 """Which node types a function is registered as, kept on the function itself.
 
 So a flow can be given the function and needs no registry to know its type, schemas and handles. A wrapper that
-copies a function's attributes (``functools.wraps``) is not registered by that.
+copies a function's attributes (``functools.wraps``) is not registered by that. Where two registries know a function
+by the same type, the newer registration is the one a flow without a registry checks against.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an executor may report, and what a step then comes to: values, never flags or exceptions.
 
 ``Output`` and ``Pause`` are what users return. The past participles are what the engine makes of it; they
-are consumed by one ``match`` in transition.py.
+are consumed by one ``match`` in transition.py. These are named tuples: one is made on every step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from engine.errors import WorkflowFailure
 from engine.json_value import JsonObject, JsonValue
@@ -97,30 +97,26 @@ class StepError:
         return cls(name, message, frozenset({name, "Exception"}))
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(NamedTuple):
     """The step succeeded and an edge leads on."""
 
     output: JsonValue
     next_node_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """The step succeeded and no edge leads on: the run has ended well."""
 
     output: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class Suspended:
+class Suspended(NamedTuple):
     """The step asked to wait."""
 
     wait: Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Rescheduled:
+class Rescheduled(NamedTuple):
     """The attempt failed and a retry policy allows another one."""
 
     error: StepError
@@ -128,30 +124,26 @@ class Rescheduled:
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Caught:
+class Caught(NamedTuple):
     """The step failed for good and a catch edge leads on."""
 
     error: StepError
     next_node_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The step failed for good and with it the run."""
 
     error: StepError
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(NamedTuple):
     """An operator, or a parent run, ended the run."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retried:
+class Retried(NamedTuple):
     """An operator takes a failed run back to its failed node."""
 
 

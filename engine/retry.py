@@ -60,12 +60,13 @@ class RetryPolicy:
     rate: float | str = 2.0
     max_interval: int | str | timedelta | None = None
     jitter: Literal["none", "full"] = "none"
-    retry_on: tuple[str | type[BaseException], ...] | str | type[BaseException] = ()
-    give_up_on: tuple[str | type[BaseException], ...] | str | type[BaseException] = ()
+    retry_on: Sequence[str | type[BaseException]] | type[BaseException] = ()
+    give_up_on: Sequence[str | type[BaseException]] | type[BaseException] = ()
 
     # How pydantic reads one from a definition; a dataclass of the standard library costs an import nothing.
+    # Strict, for else it would take 1.5 for a timedelta, which counts seconds.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", strict=True
     )
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ class RetryPolicy:
         """
         wait = _number(resolve(self.interval), "interval")
         cap = None if self.max_interval is None else _number(resolve(self.max_interval), "maxInterval")
-        if self.backoff == "exponential":
+        if self.backoff == "exponential" and wait > 0:
             rate = _number(resolve(self.rate), "rate")
             try:
                 wait *= rate ** (attempt - 1)
@@ -150,7 +151,10 @@ _WAIT_MS_MAX = 365 * 24 * 3600 * 1000.0
 def _number(value: object, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError(f"retry policy: {field} is {value!r}; it must be a number of 0 or more")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"retry policy: {field} is an integer too large for a number") from None
 
 
 def select(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Self, overload
+from typing import Final, NamedTuple, Self, overload
 
 from engine.errors import InvalidSnapshot
 from engine.json_value import JsonObject, JsonValue
@@ -37,9 +37,8 @@ class Status(StrEnum):
 _TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class NodeResult:
-    """What one attempt of a step came to.
+class NodeResult(NamedTuple):
+    """What one attempt of a step came to. A named tuple: one is made on every step and kept.
 
     ``visit`` counts the entries into the node so far; it is derived, never written.
     """

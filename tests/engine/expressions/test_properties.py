@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from hypothesis import given, settings
@@ -123,13 +122,13 @@ def parsed(text: str) -> Node:
 
 def shape(node: object) -> object:
     """A tree without what depends on how it is written: positions, weights, and whether a filter is relative."""
-    if isinstance(node, tuple):
-        return tuple(map(shape, node))
-    if not is_dataclass(node):
+    if not isinstance(node, tuple):
         return type(node), node
+    names: tuple[str, ...] | None = getattr(node, "_fields", None)
+    if names is None:
+        return tuple(map(shape, node))
     left_out = {"position", "weight", "relative"} if isinstance(node, Filter) else {"position"}
-    kept = [field.name for field in fields(node) if field.name not in left_out]
-    return type(node), [(name, shape(getattr(node, name))) for name in kept]
+    return type(node), [(name, shape(getattr(node, name))) for name in names if name not in left_out]
 
 
 def outcome(expression: str, names: dict[str, Any]) -> str:

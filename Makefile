@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-LINTED := engine dispatcher workflows local cli infra tests benchmarks app.py
+LINTED := engine dispatcher workflows local cli infra tests benchmarks docs app.py
 
 # The CDK's command line, pinned: it must be able to read what our aws-cdk-lib writes. Say more by CDK_ARGS,
 # such as CDK_ARGS='-c refluxo:stage=prod'.

@@ -1,7 +1,7 @@
 """The node types every registry has, with their documentation, and the executors of the pure ones.
 
-Types that do I/O or make other runs are described here, for editors and checks, and executed by the
-dispatcher; the bare engine fails them with NeedsHost.
+Types that do I/O or make other runs are described here, for editors and checks; their executors are a host's, and
+without one a step of theirs fails with NeedsHost.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _hosted(
     retry_policy: RetryPolicy | None = None,
 ) -> NodeDefinition:
     def executor(_data: JsonValue) -> NoReturn:
-        raise NeedsHost(f"{node_type!r} is executed by the dispatcher; the bare engine cannot")
+        raise NeedsHost(f"no executor of {node_type!r} is here: it does I/O or makes other runs, which the engine does not")
 
     executor.__doc__ = description
     return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy)

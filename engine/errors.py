@@ -75,7 +75,7 @@ class PayloadTooLarge(RefluxoError):
 
 
 class NeedsHost(RefluxoError):
-    """The node type does I/O or makes other runs: the dispatcher executes it, the bare engine does not."""
+    """The node type does I/O or makes other runs, which is a host's to do, and this one does not."""
 
 
 class WorkflowFailure(RefluxoError):

@@ -1,0 +1,92 @@
+"""Writes the parts of the documentation that follow from the code: ``python docs/generate.py``.
+
+With ``--check`` it changes nothing and exits 1 when a file is not what the code says; the tests call it so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from engine import Registry, mermaid_states  # noqa: E402  (the root is put on the path above)
+
+STATES_BEGIN, STATES_END = "<!-- states -->", "<!-- /states -->"
+
+
+def readme(text: str) -> str:
+    """The README with the diagram of states as the transition table has it."""
+    before, _, rest = text.partition(STATES_BEGIN)
+    _, _, after = rest.partition(STATES_END)
+    return f"{before}{STATES_BEGIN}\n```mermaid\n{mermaid_states().rstrip()}\n```\n{STATES_END}{after}"
+
+
+def nodes() -> str:
+    """The page of core node types."""
+    lines = [
+        "# Core node types",
+        "",
+        "Every registry has these. This page is written by `docs/generate.py` from what",
+        "`registry.describe_node_types()` gives to editors. Fields marked with a star must be there; any field takes",
+        "an expression. The types marked *described only* do I/O or make other runs: definitions are checked against",
+        "them, and a step of theirs fails with `NeedsHost`, for no executor of them is here yet.",
+    ]
+    for description in Registry().describe_node_types():
+        if isinstance(description, dict):
+            lines += ["", *_node(description)]
+    return "\n".join(lines) + "\n"
+
+
+_HOSTED = {"core:http", "core:parallel", "core:map", "core:workflow", "core:signal"}
+
+
+def _node(description: Mapping[str, object]) -> list[str]:
+    node_type = str(description["type"])
+    lines = [f"## `{node_type}`" + (", described only" if node_type in _HOSTED else ""), ""]
+    lines.append(str(description["description"]).replace("``", "`"))
+    handles = description["handles"]
+    named = "follow from its data" if handles is None else ", ".join(f"`{h}`" for h in _list(handles)) or "none"
+    lines += ["", f"Named handles: {named}."]
+    schema = description["input"]
+    if isinstance(schema, dict):
+        lines += ["", "| field | type | |", "|---|---|---|"]
+        required = _list(schema.get("required", []))
+        for name, field in schema["properties"].items():
+            star = "*" if name in required else ""
+            lines.append(f"| `{name}`{star} | {_kind(field)} | {field.get('description', '')} |")
+    return lines
+
+
+def _kind(field: Mapping[str, object]) -> str:
+    options = field.get("anyOf")
+    if isinstance(options, list):
+        return " or ".join(_kind(option) for option in options if option.get("type") != "null")
+    if "enum" in field:
+        return ", ".join(f"`{item}`" for item in _list(field["enum"]))
+    if "$ref" in field:
+        return "object"
+    return str(field.get("type", "any"))
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the files, or with ``--check`` compares them."""
+    pages = {ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8")), ROOT / "docs" / "nodes.md": nodes()}
+    stale = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is not what the code says; run python docs/generate.py\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages[path], "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

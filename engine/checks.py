@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from engine.definition import Node, WorkflowDefinition, faults_of
+from engine.definition import Node, WorkflowDefinition, faults_of, is_error_handle
 from engine.errors import ExpressionError, Fault
 from engine.json_value import JsonValue, checked_copy
 from engine.node_definition import NodeDefinition
@@ -29,6 +29,7 @@ def definition_faults(
             message = f"node type {node.type!r} is not registered; there are: {types}"
             faults.append(Fault(f"$.nodes[{index}].type", message))
             continue
+        faults.extend(_type_faults(node, known, f"$.nodes[{index}]"))
         faults.extend(_data_faults(node, known, f"$.nodes[{index}].data", transform_engines))
         faults.extend(_policy_faults(node, f"$.nodes[{index}].policy.retry", transform_engines))
     faults.extend(_handle_faults(definition, node_definitions))
@@ -36,6 +37,18 @@ def definition_faults(
         if schema is not None:
             faults.extend(faults_of_schema(schema, f"$.{name}"))
     return tuple(faults)
+
+
+def _type_faults(node: Node, known: NodeDefinition, path: str) -> Sequence[Fault]:
+    faults = [
+        Fault(f"{path}.type", f"the {name} schema of {node.type!r} at {fault}")
+        for name, schema in (("input", known.input), ("output", known.output))
+        if schema is not None and not isinstance(schema, type)
+        for fault in faults_of_schema(schema, "$")
+    ]
+    handles = known.handles_of(checked_copy(node.data)) or ()
+    reserved = [handle for handle in handles if is_error_handle(handle)]
+    return [*faults, *(Fault(path, f"its handle {handle!r} is reserved for catch edges") for handle in reserved)]
 
 
 def _data_faults(
@@ -70,14 +83,14 @@ def _expression_faults(data: JsonValue, path: str, transform_engines: Sequence[T
 
 def _policy_faults(node: Node, path: str, transform_engines: Sequence[TransformEngine]) -> Sequence[Fault]:
     faults: list[Fault] = []
-    for index, policy in enumerate(node.policy.retry or () if node.policy is not None else ()):
+    policies = node.policy.retry or () if node.policy is not None else ()
+    for index, policy in enumerate(policies):
+        at = path if len(policies) == 1 else f"{path}[{index}]"
         for name, value in policy.to_json().items():
             if isinstance(value, str) and name in _NUMBERS:
                 if not has_template(value):
-                    faults.append(
-                        Fault(f"{path}[{index}].{name}", f"{value!r} is no number; write {{{{ }}}} around it")
-                    )
-                faults.extend(_expression_faults(value, f"{path}[{index}].{name}", transform_engines))
+                    faults.append(Fault(f"{at}.{name}", f"{value!r} is no number; write {{{{ }}}} around it"))
+                faults.extend(_expression_faults(value, f"{at}.{name}", transform_engines))
     return faults
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from engine.definition import Name
+from engine.schema import faults_of_schema
 
 
 def _truth(value: object) -> object:
@@ -19,6 +20,14 @@ def _truth(value: object) -> object:
 
 
 Truth = Annotated[bool, BeforeValidator(_truth)]
+
+
+def _schema_document(value: dict[str, object]) -> dict[str, object]:
+    # Found out here, and not when somebody answers and the run that waited fails.
+    faults = faults_of_schema(value, "$")
+    if faults:
+        raise ValueError("; ".join(map(str, faults)))
+    return value
 
 
 class _Data(BaseModel):
@@ -66,7 +75,8 @@ class WaitData(_Data):
     timeout_ms: Annotated[int | None, Field(ge=0, description="then the run goes on by timeout")] = None
     heartbeat_ms: Annotated[int | None, Field(gt=0, description="longest silence of the other side")] = None
     payload_schema: Annotated[
-        dict[str, object] | None, Field(alias="schema", description="JSON Schema of the payload")
+        Annotated[dict[str, object], AfterValidator(_schema_document)] | None,
+        Field(alias="schema", description="JSON Schema of the payload"),
     ] = None
 
 

@@ -146,7 +146,9 @@ def _hosted(
     retry_policy: RetryPolicy | None = None,
 ) -> NodeDefinition:
     def executor(_data: JsonValue) -> NoReturn:
-        raise NeedsHost(f"no executor of {node_type!r} is here: it does I/O or makes other runs, which the engine does not")
+        raise NeedsHost(
+            f"no executor of {node_type!r} is here: it does I/O or makes other runs, which the engine does not"
+        )
 
     executor.__doc__ = description
     return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy)

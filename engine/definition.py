@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -237,9 +237,14 @@ def structural_faults(
         if node.id in known:
             faults.append(Fault(f"$.nodes[{index}].id", f"{node.id!r} is taken by an earlier node; ids are unique"))
         known.add(node.id)
-    names = _listed([node.id for node in nodes if node is not None])
+    names = _listed(list(dict.fromkeys(node.id for node in nodes if node is not None)))
     if start is not None and start not in known:
         faults.append(Fault("$.start", f"there is no node {start!r}; nodes: {names}"))
+    return (*faults, *_edge_faults(edges, known, names))
+
+
+def _edge_faults(edges: Sequence[Edge | None], known: Collection[str], names: str) -> Sequence[Fault]:
+    faults: list[Fault] = []
     exits: dict[tuple[str, str | None], tuple[int, str]] = {}
     for index, edge in enumerate(edges):
         if edge is None:
@@ -270,7 +275,7 @@ def structural_faults(
                     f"($.edges[{first}]); a handle has one edge",
                 )
             )
-    return tuple(faults)
+    return faults
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -309,7 +314,9 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
     """Pydantic's errors as faults with JSON paths: those of the document it read, when that is given."""
     faults: list[Fault] = []
     for item in error.errors(include_url=False, include_input=False):
-        location = item["loc"] if document is None else _location_in(document, item["loc"], item["type"] == "missing")
+        location = item["loc"]
+        if document is not None:
+            location = _location_in(document, location, missing=item["type"] == "missing")
         path = json_path(location)
         inner = item.get("ctx", {}).get("faults")
         if isinstance(inner, tuple):
@@ -319,18 +326,14 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
     return tuple(faults)
 
 
-def _location_in(document: object, location: tuple[int | str, ...], missing: bool) -> tuple[int | str, ...]:
+def _location_in(document: object, location: tuple[int | str, ...], *, missing: bool) -> tuple[int | str, ...]:
     """A pydantic location without what is pydantic's own: the names of a union's members, a list put around one."""
     kept: list[int | str] = []
-    here = document
+    here: Any = document
     for part in location:
-        if isinstance(here, Mapping) and part in here:
+        if part in here if isinstance(here, Mapping) else isinstance(here, list | tuple) and isinstance(part, int):
             here = here[part]
-        elif isinstance(here, list | tuple) and isinstance(part, int):
-            here = here[part]
-        else:
-            continue
-        kept.append(part)
+            kept.append(part)
     return (*kept, location[-1]) if missing else tuple(kept)
 
 

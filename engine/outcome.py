@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
-from engine.errors import WorkflowFailure
+from engine.errors import InvalidSnapshot, WorkflowFailure
 from engine.json_value import JsonObject, JsonValue
 
 DEFAULT_SIGNAL = "resume"
@@ -89,12 +89,21 @@ class StepError:
             return cls.named(error.error, error.message)
         name = type(error).__name__
         lineage = frozenset(base.__name__ for base in type(error).__mro__ if base is not object)
-        return cls(name, str(error), lineage)
+        return cls(name, _text_of(error), lineage)
 
     @classmethod
     def named(cls, name: str, message: str) -> StepError:
         """Describes a failure that no exception stands for."""
         return cls(name, message, frozenset({name, "Exception"}))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as broken:  # noqa: BLE001  (an error that cannot be read is one all the same)
+        text = f"its message cannot be read: {type(broken).__name__}"
+    # A lone surrogate, which names of files may hold, could be neither stored nor sent.
+    return text.encode("utf-8", "replace").decode()
 
 
 class Advanced(NamedTuple):
@@ -151,24 +160,38 @@ Outcome: TypeAlias = Advanced | Completed | Suspended | Rescheduled | Caught | F
 
 
 def wait_from_json(document: Mapping[str, JsonValue]) -> Wait:
-    """Reads the wire form of a wait (see :func:`wait_to_json`)."""
-    due_at, heartbeat, signal, counts = (
-        document.get("dueAt"),
-        document.get("heartbeatMs"),
-        document.get("signal"),
-        document.get("counts"),
-    )
+    """Reads the wire form of a wait (see :func:`wait_to_json`).
+
+    Raises:
+        InvalidSnapshot: a field is of the wrong type; it is named.
+    """
+    signal, by = document.get("signal"), document.get("by", "timeout")
+    if signal is not None and not isinstance(signal, str):
+        raise InvalidSnapshot(f"wait.signal is {signal!r}; it must be text")
+    if by not in {"timeout", "timer"}:
+        raise InvalidSnapshot(f"wait.by is {by!r}; it must be timeout or timer")
     return Wait(
-        signal=signal if isinstance(signal, str) else None,
-        due_at_ms=due_at if isinstance(due_at, int) else None,
-        by="timer" if document.get("by") == "timer" else "timeout",
-        visit=_count(document.get("visit"), 1),
-        attempt=_count(document.get("attempt"), 1),
-        resumes=_count(document.get("resumes"), 0),
-        heartbeat_ms=heartbeat if isinstance(heartbeat, int) else None,
-        counts=tuple(_count(item, 0) for item in counts) if isinstance(counts, list) else (),
+        signal=signal,
+        due_at_ms=_count(document.get("dueAt"), "wait.dueAt"),
+        by="timer" if by == "timer" else "timeout",
+        visit=_count(document.get("visit", 1), "wait.visit") or 1,
+        attempt=_count(document.get("attempt", 1), "wait.attempt") or 1,
+        resumes=_count(document.get("resumes", 0), "wait.resumes") or 0,
+        heartbeat_ms=_count(document.get("heartbeatMs"), "wait.heartbeatMs"),
+        counts=counts_from_json(document.get("counts"), "wait.counts"),
         data=document.get("data"),
     )
+
+
+def counts_from_json(value: JsonValue, path: str) -> tuple[int, ...]:
+    """Reads the failures that each retry policy has answered; empty when there is nothing.
+
+    Raises:
+        InvalidSnapshot: it is no list of whole numbers.
+    """
+    if not isinstance(value, list | None):
+        raise InvalidSnapshot(f"{path} is {value!r}; it must be a list of whole numbers")
+    return tuple(_count(item, path) or 0 for item in value or ())
 
 
 def wait_to_json(wait: Wait) -> JsonObject:
@@ -191,5 +214,7 @@ def wait_to_json(wait: Wait) -> JsonObject:
     return document
 
 
-def _count(value: JsonValue, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+def _count(value: JsonValue, path: str) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | None):
+        raise InvalidSnapshot(f"{path} is {value!r}; it must be a whole number")
+    return value

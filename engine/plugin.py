@@ -67,9 +67,6 @@ class Plugins:
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
 
-    def __bool__(self) -> bool:
-        return bool(self._plugins)
-
     def tell(self, call: Callable[[Plugin], None]) -> None:
         """Makes a call to each plugin."""
         for plugin in self._plugins:

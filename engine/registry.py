@@ -230,7 +230,7 @@ def _definition(workflow: WorkflowDefinition | Flow | Mapping[str, object]) -> W
 
 def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Schema | None]:
     try:
-        hints = typing.get_type_hints(executor)
+        hints = typing.get_type_hints(executor if inspect.isroutine(executor) else _call_of(executor))
     except NameError as error:
         raise TypeError(
             f"the annotations of {executor!r} name {error.name!r}, which is not imported at run time; "
@@ -238,6 +238,11 @@ def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Sche
         ) from None
     first = next(iter(inspect.signature(executor).parameters), None)
     return _model(hints.get(first)) if first is not None else None, _model(hints.get("return"))
+
+
+def _call_of(executor: object) -> object:
+    # An object that can be called is annotated at its call.
+    return getattr(executor, "__call__", None)  # noqa: B004  (read, not asked for)
 
 
 def _model(annotation: object) -> type[BaseModel] | None:

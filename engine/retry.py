@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Strict
 from pydantic.alias_generators import to_camel
 
 from engine.outcome import StepError
@@ -32,6 +32,10 @@ NEVER_RETRIED = frozenset(
 )
 """Errors of the definition or of the data. The same step would fail in the same way again."""
 
+
+Duration: TypeAlias = Annotated[int, Strict()] | str | Annotated[timedelta, Strict()]
+"""Milliseconds, a timedelta, or an expression that gives milliseconds; strict, for else pydantic takes 1.5 for a
+timedelta, which counts seconds."""
 
 Resolve: TypeAlias = Callable[[object], object]
 
@@ -54,31 +58,32 @@ class RetryPolicy:
     Numbers may be expressions. A failure matches a type by its own name or by that of any of its bases.
     """
 
-    max_attempts: int | str
-    interval: int | str | timedelta
+    max_attempts: Annotated[int, Strict()] | str
+    interval: Duration
     backoff: Literal["fixed", "exponential"] = "fixed"
-    rate: float | str = 2.0
-    max_interval: int | str | timedelta | None = None
+    rate: Annotated[float, Strict()] | str = 2.0
+    max_interval: Duration | None = None
     jitter: Literal["none", "full"] = "none"
-    retry_on: Sequence[str | type[BaseException]] | type[BaseException] = ()
-    give_up_on: Sequence[str | type[BaseException]] | type[BaseException] = ()
+    retry_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
+    give_up_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
 
     # How pydantic reads one from a definition; a dataclass of the standard library costs an import nothing.
-    # Strict, for else it would take 1.5 for a timedelta, which counts seconds.
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid", strict=True
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"
     )
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_attempts, bool) or (isinstance(self.max_attempts, int) and self.max_attempts < 1):
+        _check_number("max_attempts", self.max_attempts, whole=True)
+        if self.max_attempts == 0:
             raise ValueError(f"maxAttempts is {self.max_attempts!r}; it counts executions, the first included")
         for name in ("interval", "max_interval"):
             value = getattr(self, name)
             if isinstance(value, timedelta):
                 value = round(value / timedelta(milliseconds=1))
                 object.__setattr__(self, name, value)
-            _check_number(name, value)
-        _check_number("rate", self.rate)
+            if value is not None or name == "interval":
+                _check_number(name, value, whole=True)
+        _check_number("rate", self.rate, whole=False)
         if self.backoff not in {"fixed", "exponential"}:
             raise ValueError(f"backoff is {self.backoff!r}; it must be 'fixed' or 'exponential'")
         if self.jitter not in {"none", "full"}:
@@ -131,9 +136,13 @@ class RetryPolicy:
         return {name: value for name, value in names.items() if value is not None}
 
 
-def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or (isinstance(value, int | float) and not 0 <= value < math.inf):
-        raise ValueError(f"{to_camel(name)} is {value!r}; it must be a number of 0 or more")
+def _check_number(name: str, value: object, *, whole: bool) -> None:
+    if isinstance(value, str):
+        return  # An expression.
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
+    if not 0 <= number < math.inf or (whole and not isinstance(number, int)):
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"{to_camel(name)} is {value!r}; it must be {kind} of 0 or more")
 
 
 def _names(errors: object) -> tuple[str, ...]:

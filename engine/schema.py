@@ -20,13 +20,27 @@ _FAULTS_MAX = 20
 
 
 def schema_faults(schema: Mapping[str, object], value: JsonValue) -> tuple[Fault, ...]:
-    """What is wrong with a value by a JSON Schema; empty when nothing is, 20 at most."""
+    """What is wrong with a value by a JSON Schema; empty when nothing is, 20 at most.
+
+    The faults do not quote the value: it may be a secret, and faults end up in snapshots and logs.
+    """
     faults: list[Fault] = []
-    for error in _validator(_Key(schema)).iter_errors(value):
-        faults.append(Fault(json_path(tuple(error.absolute_path)), f"{error.message} (rule: {error.validator})"))
-        if len(faults) == _FAULTS_MAX:
-            break
+    try:
+        for error in _validator(_Key(schema)).iter_errors(value):
+            path, message = json_path(tuple(error.absolute_path)), _unquoted(error.message, repr(error.instance))
+            faults.append(Fault(path, f"{message} (rule: {error.validator})"))
+            if len(faults) == _FAULTS_MAX:
+                break
+    except Exception as error:  # noqa: BLE001  (an unknown type, a $ref to nothing or to itself, a broken pattern)
+        faults.append(Fault("$", f"the schema cannot be applied: {type(error).__name__}: {error}"))
     return tuple(faults)
+
+
+def _unquoted(message: str, shown: str) -> str:
+    # Messages begin with the value, but for that of the schema ``false``, which ends with it.
+    if message.startswith(shown):
+        return f"the value{message[len(shown) :]}"
+    return f"{message.removesuffix(shown)}the value" if message.endswith(f" {shown}") else message
 
 
 def faults_of_schema(schema: object, path: str) -> tuple[Fault, ...]:

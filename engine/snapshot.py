@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Self, overload
 
 from engine.errors import InvalidSnapshot
 from engine.json_value import JsonObject, JsonValue
 from engine.limits import SCHEMA_VERSION
-from engine.outcome import Wait, wait_from_json, wait_to_json
+from engine.outcome import DEFAULT_SIGNAL, Wait, counts_from_json, wait_from_json, wait_to_json
 
 
 class Status(StrEnum):
@@ -93,6 +94,13 @@ class NodeResults(Sequence[NodeResult]):
             raise IndexError(index)
         return self._entries[self._positions[index]][1]
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, NodeResults):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == its for mine, its in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]  # compared by content, which may hold lists
+
 
 class Context(Mapping[str, Sequence[NodeResult]]):
     """Results by node: read-only, append by making the next one, without copying.
@@ -156,15 +164,21 @@ class Context(Mapping[str, Sequence[NodeResult]]):
         positions = self._log.by_node.get(node_id)
         if positions is None:
             return None
-        count = self._count(positions)
-        return self._log.entries[positions[count - 1]][1] if count else None
+        position = positions[-1]
+        if position >= self._length:
+            # Not the newest view of the log: others have gone on since.
+            count = self._count(positions)
+            if count == 0:
+                return None
+            position = positions[count - 1]
+        return self._log.entries[position][1]
 
     def last_success(self, node_id: str) -> NodeResult | None:
         """Newest result of a node that has an output, or None. Looks past failed attempts, which are few."""
-        for result in reversed(self[node_id]):
-            if result.succeeded:
-                return result
-        return None
+        newest = self.last(node_id)
+        if newest is None or newest.error is None:
+            return newest
+        return next((result for result in reversed(self[node_id]) if result.error is None), None)
 
     def outputs(self, node_id: str) -> Sequence[JsonValue]:
         """Outputs of a node's successes, oldest first."""
@@ -196,17 +210,18 @@ class Context(Mapping[str, Sequence[NodeResult]]):
         # The first attempt of an entry opens a visit; its later ones belong to it.
         visit = before + 1 if attempt == 1 or before == 0 else before
         result = NodeResult(output, timestamp, attempt, error, error_type, visit)
-        log = self._log
-        with log.lock:
-            newest_view = self._length == len(log.entries)
-            if newest_view:
-                _append(log, node_id, result)
-        if not newest_view:
-            log = _Log()
-            for entry_id, entry in self.entries():
-                _append(log, entry_id, entry)
-            _append(log, node_id, result)
-        return Context._view(log, self._length + 1)
+        log, length = self._log, self._length
+        # An empty context may be shared by many runs: the first result begins a log of the run's own.
+        if length:
+            with log.lock:
+                if length == len(log.entries):
+                    _append(log, node_id, result)
+                    return Context._view(log, length + 1)
+        log = _Log()
+        for entry_id, entry in self.entries():
+            _append(log, entry_id, entry)
+        _append(log, node_id, result)
+        return Context._view(log, length + 1)
 
 
 def _append(log: _Log, node_id: str, result: NodeResult) -> None:
@@ -240,18 +255,25 @@ class DefinitionRef:
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The state of a run between two steps. Times are epoch milliseconds, durations milliseconds."""
+_NO_METADATA: Final[Mapping[str, JsonValue]] = MappingProxyType({})
+_NO_RESULTS: Final = Context()
+
+
+class Snapshot(NamedTuple):
+    """The state of a run between two steps. Times are epoch milliseconds, durations milliseconds.
+
+    A named tuple, for one is made on every step and a frozen dataclass of as many fields takes ten times as long
+    to make. Name its fields; their order is no promise.
+    """
 
     workflow_id: str
     status: Status
     current_node_id: str | None
-    context: Context = field(default_factory=Context)
+    context: Context = _NO_RESULTS
     version: int = 0
     last_started_at: int = 0
     total_execution_time: int = 0
-    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    metadata: Mapping[str, JsonValue] = _NO_METADATA
     retry_state: RetryState | None = None
     wait: Wait | None = None
     last_node_id: str | None = None
@@ -352,24 +374,24 @@ class Snapshot:
         if not isinstance(schema, int) or schema > SCHEMA_VERSION:
             raise InvalidSnapshot(f"schemaVersion {schema!r} is newer than {SCHEMA_VERSION}: deploy newer code")
         context = _context_from_json(_mapping(document, "context"))
-        last_node_id = document.get("lastNodeId")
+        status, node_id = _status(document), _optional_text(document, "currentNodeId")
         return cls(
             workflow_id=_text(document, "workflowId"),
-            status=_status(document),
-            current_node_id=_optional_text(document, "currentNodeId"),
+            status=status,
+            current_node_id=node_id,
             context=context,
             version=_integer(document, "version"),
             last_started_at=_integer(document, "lastStartedAt", 0),
             total_execution_time=_integer(document, "totalExecutionTime", 0),
             metadata=_mapping(document, "metadata", {}),
             retry_state=_retry_state_from_json(document),
-            wait=wait_from_json(_mapping(document, "wait")) if document.get("wait") else None,
-            last_node_id=last_node_id if isinstance(last_node_id, str) else _newest_node(context),
+            wait=_wait_from_json(document, status, context.visits(node_id or "")),
+            last_node_id=_optional_text(document, "lastNodeId") or _newest_node(context),
             definition=_definition_from_json(document),
             input=document.get("input"),
             tags=_tags_from_json(document),
             tenant=_optional_text(document, "tenant"),
-            parent=_mapping(document, "parent") if document.get("parent") else None,
+            parent=_mapping(document, "parent") if document.get("parent") is not None else None,
         )
 
 
@@ -396,28 +418,36 @@ def _retry_state_to_json(state: RetryState) -> JsonObject:
 
 
 def _retry_state_from_json(document: Mapping[str, JsonValue]) -> RetryState | None:
-    if not document.get("retryState"):
+    if document.get("retryState") is None:
         return None
     state = _mapping(document, "retryState")
-    counts = state.get("counts")
     return RetryState(
         node_id=_text(state, "nodeId", "retryState."),
         attempts=_integer(state, "attempts", prefix="retryState."),
         next_retry_at_ms=_integer(state, "nextRetryAt", 0, prefix="retryState."),
-        counts=tuple(item for item in counts if isinstance(item, int)) if isinstance(counts, list) else (),
+        counts=counts_from_json(state.get("counts"), "retryState.counts"),
         resumes=_integer(state, "resumes", 0, prefix="retryState."),
     )
 
 
+def _wait_from_json(document: Mapping[str, JsonValue], status: Status, visits: int) -> Wait | None:
+    if document.get("wait") is not None:
+        return wait_from_json(_mapping(document, "wait"))
+    if status is not Status.PAUSED:
+        return None
+    # Refluxo writes no more of a wait than the status: it ends with a resume.
+    return Wait(DEFAULT_SIGNAL, None, "timeout", visit=visits + 1, attempt=1, resumes=0)
+
+
 def _definition_from_json(document: Mapping[str, JsonValue]) -> DefinitionRef | None:
-    if not document.get("definition"):
+    if document.get("definition") is None:
         return None
     reference = _mapping(document, "definition")
     return DefinitionRef(_text(reference, "name", "definition."), _text(reference, "version", "definition."))
 
 
 def _tags_from_json(document: Mapping[str, JsonValue]) -> Mapping[str, str] | None:
-    if not document.get("tags"):
+    if document.get("tags") is None:
         return None
     tags = _mapping(document, "tags")
     return {name: _text(tags, name, "tags.") for name in tags}

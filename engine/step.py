@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from engine.json_value import JsonValue
 from engine.outcome import Resumed, Wait
@@ -44,9 +44,11 @@ class Host:
     announces: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One execution of a node, as its executor sees it.
+_NO_HOST: Final = Host()
+
+
+class Step(NamedTuple):
+    """One execution of a node, as its executor sees it; a named tuple, for one is made on every step.
 
     ``attempt`` counts the executions within this visit and ``visit`` the entries into the node, both from 1.
     ``external_payload`` is what came from outside (Refluxo's name): the start's payload for the first step,
@@ -61,10 +63,14 @@ class Step:
     context: Context
     external_payload: JsonValue = None
     resumed: Resumed | None = None
-    globals: Mapping[str, JsonValue] = field(default_factory=lambda: _NO_GLOBALS)
+    globals: Mapping[str, JsonValue] = _NO_GLOBALS
     resumes: int = 0
     wait: Wait | None = None
-    host: Host = field(default_factory=Host, repr=False)
+    host: Host = _NO_HOST
+
+    def __repr__(self) -> str:
+        # Globals hold secrets, which must not come into a log by way of a step.
+        return f"<Step {self.node_id!r} of {self.workflow_id!r}, visit {self.visit}, attempt {self.attempt}>"
 
     @property
     def idempotency_key(self) -> str:

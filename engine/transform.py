@@ -37,37 +37,13 @@ class TemplateValidator(Protocol):
         ...
 
 
-class _View(Mapping[str, object]):
-    """A read-only object for expressions, whose values are worked out when they are asked for."""
-
-    __slots__ = ()
-    _KEYS: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._KEYS)
-
-    def __len__(self) -> int:
-        return len(self._KEYS)
-
-
-class _ResultView(_View):
-    __slots__ = ("_result",)
-    _KEYS = ("data", "error", "timestamp")
-
-    def __init__(self, result: NodeResult) -> None:
-        self._result = result
-
-    def __getitem__(self, key: str) -> object:
-        if key == "data":
-            return self._result.output
-        if key == "error":
-            return self._result.error
-        if key == "timestamp":
-            return self._result.timestamp
-        raise KeyError(key)
+def _seen(result: NodeResult) -> Mapping[str, object]:
+    return {"data": result.output, "error": result.error, "timestamp": result.timestamp}
 
 
 class _ResultsView(Sequence[object]):
+    """All results of a node, each looked at when it is asked for."""
+
     __slots__ = ("_results",)
 
     def __init__(self, results: Sequence[NodeResult]) -> None:
@@ -82,28 +58,35 @@ class _ResultsView(Sequence[object]):
     def __getitem__(self, index: slice) -> Sequence[object]: ...
     def __getitem__(self, index: int | slice) -> object:
         if isinstance(index, slice):
-            return [_ResultView(result) for result in self._results[index]]
-        return _ResultView(self._results[index])
+            return [_seen(result) for result in self._results[index]]
+        return _seen(self._results[index])
 
 
-class _NodeView(_View):
-    __slots__ = ("_context", "_node_id")
-    _KEYS = ("last", "all", "output")
+class _NodeView(Mapping[str, object]):
+    """A node that has run, as expressions see it; nothing of it is read before it is asked for."""
 
-    def __init__(self, context: Context, node_id: str) -> None:
+    __slots__ = ("_context", "_newest", "_node_id")
+
+    def __init__(self, context: Context, node_id: str, newest: NodeResult) -> None:
         self._context = context
         self._node_id = node_id
+        self._newest = newest
 
     def __getitem__(self, key: str) -> object:
         if key == "last":
-            newest = self._context.last(self._node_id)
-            return None if newest is None else _ResultView(newest)
+            return _seen(self._newest)
         if key == "all":
             return _ResultsView(self._context[self._node_id])
         if key == "output":
             success = self._context.last_success(self._node_id)
             return None if success is None else success.output
         raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("last", "all", "output"))
+
+    def __len__(self) -> int:
+        return 3
 
 
 class _NodesView(Mapping[str, object]):
@@ -113,9 +96,10 @@ class _NodesView(Mapping[str, object]):
         self._context = context
 
     def __getitem__(self, key: str) -> object:
-        if key not in self._context:
+        newest = self._context.last(key)
+        if newest is None:
             raise KeyError(key)
-        return _NodeView(self._context, key)
+        return _NodeView(self._context, key, newest)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._context)

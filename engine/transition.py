@@ -22,8 +22,7 @@ so that a conditional write on the version misses nothing. A pair without a row 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from engine.effects import Effect, effects_of
 from engine.errors import IllegalTransition
@@ -69,8 +68,7 @@ TRANSITIONS: Final[dict[tuple[Status, type[Outcome]], Status]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """The next snapshot, and what must happen once it is saved."""
 
     snapshot: Snapshot

@@ -9,8 +9,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
@@ -60,8 +59,7 @@ _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
 _HOST: Final = Host()
 
 
-@dataclass(frozen=True, slots=True)
-class _Execution:
+class _Execution(NamedTuple):
     """One execution under way."""
 
     snapshot: Snapshot
@@ -109,6 +107,7 @@ class WorkflowEngine:
         self._validator = validator if validator is not None else SchemaValidator()
         self._error_handler = error_handler if error_handler is not None else PolicyErrorHandler()
         self._plugins = Plugins(plugins)
+        self._has_plugins = bool(plugins)
         self._nodes = compile_nodes(workflow, node_definitions)
         self._reference = DefinitionRef(workflow.name, workflow.version)
 
@@ -233,7 +232,7 @@ class WorkflowEngine:
 
     def announce(self, before: Snapshot, after: Snapshot) -> None:
         """Calls the plugins' run hooks (start, pause, complete, fail) for a transition that is saved."""
-        if self._plugins:
+        if self._has_plugins:
             self._plugins.announce(before, after)
 
     def step_timeout_ms(self, snapshot: Snapshot) -> int | None:
@@ -292,7 +291,7 @@ class WorkflowEngine:
             wait,
             host,
         )
-        if self._plugins:
+        if self._has_plugins:
             event = NodeEvent(step, node.type, snapshot)
             self._plugins.tell(lambda plugin: plugin.on_before_node_execution(event))
         return _Execution(snapshot, node, step, rng, now(), now)
@@ -325,7 +324,7 @@ class WorkflowEngine:
     def _reported(self, execution: _Execution, reported: object) -> Snapshot:
         try:
             outcome = self._outcome(execution, reported)
-        except RefluxoError as error:
+        except Exception as error:  # noqa: BLE001  (a value may raise while it is read)
             return self._failed(execution, error)
         return self._advanced(execution, outcome, None)
 
@@ -341,8 +340,9 @@ class WorkflowEngine:
 
     def _checked_output(self, node: CompiledNode, value: object) -> JsonValue:
         # A model writes itself as JSON, datetimes and decimals included; anything else must be JSON already.
-        is_model = isinstance(value, BaseModel)
-        data = checked_copy(value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value)
+        # dict first, which most are: asking pydantic costs more than all the rest.
+        is_model = not isinstance(value, dict) and isinstance(value, BaseModel)
+        data = checked_copy(value.model_dump(mode="json", by_alias=True) if is_model else value)  # type: ignore[attr-defined]
         schema = node.definition.output if node.definition is not None else None
         if schema is None or (is_model and isinstance(schema, type) and isinstance(value, schema)):
             return data
@@ -400,7 +400,7 @@ class WorkflowEngine:
         now_ms = execution.clock()
         before = execution.snapshot
         after = advance(before, outcome, now_ms=now_ms, started_at_ms=execution.started_at_ms).snapshot
-        if self._plugins:
+        if self._has_plugins:
             duration_ms = max(now_ms - execution.started_at_ms, 0)
             self._plugins.executed(NodeEvent(execution.step, execution.node.type, before, after, error, duration_ms))
             if not execution.step.host.announces:

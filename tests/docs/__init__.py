@@ -1,1 +1,1 @@
-"""Tests of the documentation: what it says is what the code does."""
+"""The documentation, executed."""

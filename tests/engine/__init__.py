@@ -1,0 +1,1 @@
+"""Tests of the engine, which need nothing of the cloud."""

@@ -69,7 +69,7 @@ def run_demo(console: Console, *, port: int = 0) -> int:
     Returns:
         0 when the run completed, 1 when it did not.
     """
-    console.print("\n[bold]Refluxo[/] on an AWS of this machine's own: DynamoDB, SQS and an HTTP API, no account")
+    console.print("\n[bold]Refluxo[/] on an emulated AWS: real HTTP, DynamoDB and SQS calls, no account")
     with LocalStack(port=port) as stack:
         console.print(f"  HTTP API {stack.url}   AWS {stack.emulator_url}\n")
         try:
@@ -115,11 +115,12 @@ def _close(api: ApiClient, progress: _Progress, run: Mapping[str, object]) -> in
     completed = run["status"] == "completed"
     colour = "green" if completed else "red"
     console = progress.console
-    console.print(f"\n[bold {colour}]{run['status']}[/]  output {_shown(run['output'])}")
+    output = escape(json.dumps(run["output"], indent=2, ensure_ascii=False))
+    console.print(f"\n[bold {colour}]{run['status']}[/]  output {output}", soft_wrap=True)
     console.print(f"{progress.steps} steps, {progress.attempts} attempts, {deliveries} deliveries of the queue\n")
     if completed:
-        console.print("Next: [bold]make local[/] keeps it running; the workflow is workflows/definitions/")
-        console.print("content_approval.json, its nodes are workflows/nodes/content.py. Change them and look.\n")
+        console.print("Next: [bold]make local[/] keeps it running. What you have seen is made of:")
+        console.print("  workflows/definitions/content_approval.json\n  workflows/nodes/content.py\n")
     return 0 if completed else 1
 
 

@@ -9,6 +9,9 @@ from typing import Final
 DELAY_SECONDS_MAX: Final = 900
 """Longest delay of a message (SQS quotas). Beyond it the due mark owns the time."""
 
+PARKED_BODY_BYTES_MAX: Final = 1024 * 1024 - 1024
+"""Bytes of a parked message that are kept: SQS takes 1 MiB with all attributes, of which the reason is one."""
+
 UNKNOWN_SCHEMA_DELAY_SECONDS: Final = 60
 """Wait before a head of a newer schema is looked at again: a deploy is in flight (dispatch-protocol.md)."""
 

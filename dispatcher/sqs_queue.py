@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dispatcher.errors import calling_aws
-from dispatcher.limits import DELAY_SECONDS_MAX
+from dispatcher.limits import DELAY_SECONDS_MAX, PARKED_BODY_BYTES_MAX
 from dispatcher.messages import Message, encode
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SqsStepQueue:
         with calling_aws():
             self._client.send_message(
                 QueueUrl=self._parked_queue_url,
-                MessageBody=body or " ",
+                MessageBody=body.encode()[:PARKED_BODY_BYTES_MAX].decode(errors="ignore") or " ",
                 MessageAttributes={"reason": {"DataType": "String", "StringValue": reason}},
             )
 

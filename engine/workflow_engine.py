@@ -24,7 +24,6 @@ from engine.errors import (
     InvalidDefinition,
     InvalidInput,
     InvalidOutput,
-    RefluxoError,
     UnknownNodeType,
 )
 from engine.event_loop import run_awaitable

@@ -1,1 +1,1 @@
-"""The documentation, executed."""
+"""Tests of the documentation: what it says is what the code does."""

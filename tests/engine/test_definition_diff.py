@@ -236,7 +236,7 @@ scalars = (
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 
 
@@ -244,10 +244,8 @@ values = st.recursive(
 def definitions(draw: st.DrawFn) -> dict[str, Any]:
     """A definition as JSON data."""
     ids = draw(st.lists(names, min_size=1, max_size=5, unique=True))
-    nodes = [
-        {"id": node_id, "type": draw(names)} | draw(st.fixed_dictionaries({}, optional={"data": values}))
-        for node_id in ids
-    ]
+    data: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({}, optional={"data": values})
+    nodes = [{"id": node_id, "type": draw(names), **draw(data)} for node_id in ids]
     exits = draw(
         st.lists(
             st.tuples(st.sampled_from(ids), st.none() | st.sampled_from(["done", "error", "error:A", "error:B"])),

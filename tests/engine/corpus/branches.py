@@ -72,9 +72,7 @@ BRANCHES = (
     _switched(1, "other", "else: 1"),
     Shape(
         name="switch without a default edge ends the run",
-        definition=drawn(
-            {"kind": node("core:switch", {"value": "x", "cases": ["a"]}), "a": set_("a")}, "kind[a] -> a"
-        ),
+        definition=drawn({"kind": node("core:switch", {"value": "x", "cases": ["a"]}), "a": set_("a")}, "kind[a] -> a"),
         status="completed",
         executed="kind",
         output="x",

@@ -53,9 +53,7 @@ STRAIGHT = (
     ),
     Shape(
         name="start named elsewhere",
-        definition=drawn(
-            {"last": set_("{{ previous }}!"), "first": set_("begun")}, "first -> last", start="first"
-        ),
+        definition=drawn({"last": set_("{{ previous }}!"), "first": set_("begun")}, "first -> last", start="first"),
         status="completed",
         executed="first last",
         output="begun!",

@@ -39,9 +39,7 @@ WAITS = (
     ),
     Shape(
         name="wait, timeout left open",
-        definition=drawn(
-            {"wait": node("core:wait", {"timeoutMs": 0}), "next": set_("next")}, "wait -> next"
-        ),
+        definition=drawn({"wait": node("core:wait", {"timeoutMs": 0}), "next": set_("next")}, "wait -> next"),
         status="completed",
         executed="wait wait",
         events=(Elapsed(),),

@@ -1,13 +1,18 @@
-"""The engine: pure, embeddable, one step at a time. See docs/concepts.md."""
+"""The engine: pure, embeddable, one step at a time. See docs/concepts.md.
+
+What only authors and onlookers use (the builder, drawings, observers) is imported when it is first asked for: a
+function that executes steps does not pay for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from engine.definition import Edge, Node, WorkflowDefinition
-from engine.definition_diff import Change, definition_diff
-from engine.drawing import mermaid, mermaid_run, mermaid_states
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, RetryAfter, StepFailure
 from engine.expressions import JexlTransformEngine
-from engine.flow import Flow
 from engine.node_definition import NodeDefinition
-from engine.observers import CompositeObserver, LoggingObserver, MetricsObserver
 from engine.outcome import Output, Pause, Resumed
 from engine.plugin import NodeEvent, Plugin
 from engine.registry import Registry
@@ -17,6 +22,12 @@ from engine.step import Host, Step, WaitAddress
 from engine.transform import TransformEngine
 from engine.validation import SchemaValidator, SchemaViolation, Validator
 from engine.workflow_engine import WorkflowEngine
+
+if TYPE_CHECKING:
+    from engine.diff import Change, definition_diff
+    from engine.drawing import mermaid, mermaid_run, mermaid_states
+    from engine.flow import Flow
+    from engine.observers import CompositeObserver, LoggingObserver, MetricsObserver
 
 __all__ = [
     "Change",
@@ -57,3 +68,21 @@ __all__ = [
     "mermaid_run",
     "mermaid_states",
 ]
+
+_LAZY = {
+    "Change": "engine.diff",
+    "definition_diff": "engine.diff",
+    "mermaid": "engine.drawing",
+    "mermaid_run": "engine.drawing",
+    "mermaid_states": "engine.drawing",
+    "Flow": "engine.flow",
+    "CompositeObserver": "engine.observers",
+    "LoggingObserver": "engine.observers",
+    "MetricsObserver": "engine.observers",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

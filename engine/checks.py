@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from engine.core_nodes import inline_definitions
 from engine.definition import Node, WorkflowDefinition, faults_of, is_error_handle
-from engine.errors import ExpressionError, Fault
+from engine.errors import ExpressionError, Fault, InvalidDefinition
 from engine.json_value import JsonValue, checked_copy
 from engine.node_definition import NodeDefinition
 from engine.schema import faults_of_schema, schema_faults
@@ -19,8 +20,13 @@ def definition_faults(
     definition: WorkflowDefinition,
     node_definitions: Mapping[str, NodeDefinition],
     transform_engines: Sequence[TransformEngine] = (),
+    *,
+    with_children: bool = True,
 ) -> tuple[Fault, ...]:
-    """Everything wrong with a definition, given the node types and the expressions it may use."""
+    """Everything wrong with a definition, given the node types and the expressions it may use.
+
+    ``with_children`` False leaves out the definitions written inside its nodes.
+    """
     faults: list[Fault] = []
     for index, node in enumerate(definition.nodes):
         known = node_definitions.get(node.type)
@@ -31,6 +37,8 @@ def definition_faults(
             continue
         faults.extend(_type_faults(node, known, f"$.nodes[{index}]"))
         faults.extend(_data_faults(node, known, f"$.nodes[{index}].data", transform_engines))
+        if with_children:
+            faults.extend(_child_faults(node, f"$.nodes[{index}].data", node_definitions, transform_engines))
         faults.extend(_policy_faults(node, f"$.nodes[{index}].policy.retry", transform_engines))
     faults.extend(_handle_faults(definition, node_definitions))
     for name, schema in (("input", definition.input), ("output", definition.output)):
@@ -55,18 +63,56 @@ def _data_faults(
     node: Node, known: NodeDefinition, path: str, transform_engines: Sequence[TransformEngine]
 ) -> Sequence[Fault]:
     data = checked_copy(node.data)
-    if not known.raw and has_template(data):
-        # What the expressions give is known when they are evaluated; that they can be is known now.
-        return _expression_faults(data, path, transform_engines)
-    if known.input is None:
-        return ()
+    faults = list(_expression_faults(known.resolvable(data), path, transform_engines))
     if isinstance(known.input, type):
         try:
             known.input.model_validate(data)
         except ValidationError as error:
-            return [Fault(path + fault.path[1:], fault.message) for fault in faults_of(error, data)]
-        return ()
-    return [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
+            located = zip(error.errors(include_url=False, include_input=False), faults_of(error, data), strict=True)
+            faults += [
+                Fault(path + fault.path[1:], fault.message)
+                for item, fault in located
+                if _is_certain(item["type"], item["loc"], data, known)
+            ]
+    elif known.input is not None and not has_template(known.resolvable(data)):
+        faults += [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
+    return faults
+
+
+def _is_certain(kind: str, location: tuple[int | str, ...], data: JsonValue, known: NodeDefinition) -> bool:
+    """Whether a fault stands whatever the expressions in the data will give.
+
+    What an expression gives is known when it is evaluated; that a field is missing, or one too many, is known now.
+    """
+    if kind in {"missing", "extra_forbidden"}:
+        return isinstance(_deepest(data, location[:-1]), dict)
+    return known.raw is True or not has_template(_deepest(data, location))
+
+
+def _deepest(value: JsonValue, location: tuple[int | str, ...]) -> JsonValue:
+    """What stands at a location, or as near to it as there is anything."""
+    for part in location:
+        try:
+            value = value[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            break
+    return value
+
+
+def _child_faults(
+    node: Node,
+    path: str,
+    node_definitions: Mapping[str, NodeDefinition],
+    transform_engines: Sequence[TransformEngine],
+) -> Sequence[Fault]:
+    faults: list[Fault] = []
+    for child_path, document in inline_definitions(node.type, checked_copy(node.data)):
+        try:
+            found = definition_faults(WorkflowDefinition.parse(document), node_definitions, transform_engines)
+        except InvalidDefinition as invalid:
+            found = invalid.faults
+        faults += [Fault(f"{path}.{child_path}{fault.path[1:]}", fault.message) for fault in found]
+    return faults
 
 
 def _expression_faults(data: JsonValue, path: str, transform_engines: Sequence[TransformEngine]) -> Sequence[Fault]:

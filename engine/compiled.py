@@ -21,7 +21,8 @@ class CompiledNode:
     Args:
         id: the node's id.
         type: its type's name.
-        data: its data as the definition has it.
+        data: its data as the definition has it, less the raw fields.
+        raw_fields: fields of its data whose expressions are somebody else's to resolve.
         definition: its behaviour; None when the type is not registered.
         policies: retry policies, its own or else its type's.
         exits: targets by handle; None is the unnamed one.
@@ -33,6 +34,7 @@ class CompiledNode:
     id: str
     type: str
     data: JsonValue = None
+    raw_fields: Mapping[str, JsonValue] = field(default_factory=dict)
     definition: NodeDefinition | None = None
     policies: tuple[RetryPolicy, ...] = ()
     exits: Mapping[str | None, str] = field(default_factory=dict)
@@ -80,15 +82,20 @@ def compile_nodes(
         if node.policy is not None and node.policy.retry is not None:
             policies = node.policy.retry
         data = checked_copy(node.data)
+        resolvable = definition.resolvable(data) if definition is not None and definition.raw is not True else data
+        raw_fields: Mapping[str, JsonValue] = {}
+        if isinstance(data, dict) and isinstance(resolvable, dict):
+            raw_fields = {key: item for key, item in data.items() if key not in resolvable}
         nodes[node.id] = CompiledNode(
             id=node.id,
             type=node.type,
-            data=data,
+            data=resolvable,
+            raw_fields=raw_fields,
             definition=definition,
             policies=policies,
             exits=exits[node.id],
             catches=tuple(catches[node.id]),
             handles=definition.handles_of(data) if definition is not None else None,
-            resolves=(definition is None or not definition.raw) and has_template(data),
+            resolves=(definition is None or definition.raw is not True) and has_template(resolvable),
         )
     return nodes

@@ -120,6 +120,12 @@ class JoinData(_Data):
     tolerated_failures: Annotated[int | None, Field(ge=0)] = None
     tolerated_failure_percent: Annotated[float | None, Field(ge=0, le=100)] = None
 
+    @model_validator(mode="after")
+    def _count_for_at_least(self) -> Self:
+        if (self.rule == "atLeast") != (self.count is not None):
+            raise ValueError("count goes with the rule atLeast, and atLeast with a count")
+        return self
+
 
 class ParallelData(_Data):
     """Data of ``core:parallel``: workflows by branch name; each a name, ``name@version`` or a definition."""

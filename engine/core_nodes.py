@@ -130,6 +130,19 @@ def fail(data: FailData) -> NoReturn:
     raise WorkflowFailure(data.error, data.message)
 
 
+def inline_definitions(node_type: str, data: JsonValue) -> Sequence[tuple[str, JsonValue]]:
+    """Definitions written inside a node's data, each with its path there: children that have no name."""
+    if not isinstance(data, dict):
+        return ()
+    found: list[tuple[str, JsonValue]] = []
+    if node_type in {"core:map", "core:workflow"}:
+        found = [("workflow", data.get("workflow"))]
+    elif node_type == "core:parallel":
+        branches = data.get("branches")
+        found = [(f"branches.{name}", item) for name, item in branches.items()] if isinstance(branches, dict) else []
+    return [(path, definition) for path, definition in found if isinstance(definition, dict)]
+
+
 def _switch_handles(data: JsonValue) -> Sequence[str] | None:
     cases = data.get("cases") if isinstance(data, dict) else None
     if not isinstance(cases, list) or has_template(cases):
@@ -144,6 +157,7 @@ def _hosted(
     *,
     handles: Handles = (),
     retry_policy: RetryPolicy | None = None,
+    raw: Sequence[str] = (),
 ) -> NodeDefinition:
     def executor(_data: JsonValue) -> NoReturn:
         raise NeedsHost(
@@ -151,7 +165,7 @@ def _hosted(
         )
 
     executor.__doc__ = description
-    return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy)
+    return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy, raw=raw or False)
 
 
 def _pure(
@@ -182,11 +196,16 @@ CORE_NODES: Final[Mapping[str, NodeDefinition]] = {
         retry_policy=RetryPolicy(3, interval=1000, backoff="exponential", jitter="full"),
     ),
     "core:parallel": _hosted(
-        "core:parallel", "Runs branches as child runs; gives their outputs by name.", ParallelData
+        "core:parallel", "Runs branches as child runs; gives their outputs by name.", ParallelData, raw=("branches",)
     ),
     "core:map": _hosted(
-        "core:map", "Runs a workflow for each item as child runs; gives their outputs in item order.", MapData
+        "core:map",
+        "Runs a workflow for each item as child runs; gives their outputs in item order.",
+        MapData,
+        raw=("workflow",),
     ),
-    "core:workflow": _hosted("core:workflow", "Runs a workflow as a child run; gives its output.", WorkflowData),
+    "core:workflow": _hosted(
+        "core:workflow", "Runs a workflow as a child run; gives its output.", WorkflowData, raw=("workflow",)
+    ),
     "core:signal": _hosted("core:signal", "Sends a signal to another run.", SignalData),
 }

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -36,6 +36,16 @@ def valid_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+class DefinitionSource(Protocol):
+    """Something that makes a definition, as the builder's Flow does."""
+
+    def to_definition(self) -> WorkflowDefinition:
+        """The definition as it is now."""
+
+    def freeze(self) -> WorkflowDefinition:
+        """The definition, which takes no more changes from here on."""
+
+
 def _json(value: object) -> JsonValue:
     try:
         return checked_copy(value)
@@ -47,6 +57,14 @@ def _json(value: object) -> JsonValue:
 def _collected(faults: tuple[Fault, ...]) -> PydanticCustomError:
     # What pydantic collects beside its own errors; faults_of takes the faults out again.
     return PydanticCustomError("workflow", "{text}", {"text": "; ".join(map(str, faults)), "faults": faults})
+
+
+def _encodable(text: object) -> object:
+    return _json(text) if isinstance(text, str) else text
+
+
+Text: TypeAlias = Annotated[str, BeforeValidator(_encodable)]
+"""Text that has a UTF-8 form, so that it can be hashed, stored and sent."""
 
 
 def _not_empty(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -77,14 +95,14 @@ class NodePolicy(_Document):
     retry: Annotated[tuple[RetryPolicy, ...], BeforeValidator(_as_list)] | None = None
     timeout_ms: Annotated[int, Field(gt=0)] | None = None
     at_most_once: bool = False
-    compensate: str | None = None
+    compensate: Text | None = None
 
 
 class Node(_Document):
     """One step of a workflow: its type says what is executed, its data with what."""
 
     id: Name
-    type: Annotated[str, Field(min_length=1)]
+    type: Annotated[Text, Field(min_length=1)]
     data: Annotated[object, BeforeValidator(_json)] = Field(default_factory=dict)
     policy: NodePolicy | None = None
     metadata: Annotated[object, BeforeValidator(_json)] = None
@@ -93,11 +111,11 @@ class Node(_Document):
 class Edge(_Document):
     """A way from one node to the next; ``source_handle`` says by which of the source's exits."""
 
-    id: str | None = None
-    source: str
-    target: str
-    source_handle: str | None = None
-    target_handle: str | None = None
+    id: Text | None = None
+    source: Text
+    target: Text
+    source_handle: Annotated[Text, Field(min_length=1)] | None = None
+    target_handle: Text | None = None
     metadata: Annotated[object, BeforeValidator(_json)] = None
 
     @property
@@ -121,8 +139,8 @@ class WorkflowDefinition(_Document):
     nodes: Annotated[tuple[Node, ...], AfterValidator(_not_empty)]
     edges: tuple[Edge, ...] = ()
     name: Name = "workflow"
-    description: str | None = None
-    start: str | None = None
+    description: Text | None = None
+    start: Text | None = None
     input: Annotated[object, BeforeValidator(_json)] = None
     output: Annotated[object, BeforeValidator(_json)] = None
     deadline_ms: Annotated[int, Field(gt=0)] | None = None
@@ -158,7 +176,11 @@ class WorkflowDefinition(_Document):
     @cached_property
     def version(self) -> str:
         """Hash of the content: stable under the order of keys and formatting, changed by anything else."""
-        return content_hash(self.to_json())
+        document = self.to_json()
+        if self.start == self.nodes[0].id:
+            # Said aloud or left out: the same.
+            del document["start"]
+        return content_hash(document)
 
     @cached_property
     def warnings(self) -> tuple[Fault, ...]:
@@ -210,7 +232,8 @@ def _node_to_json(node: Node) -> JsonObject:
         if node.policy.retry is not None:
             retries = [dict(retry.to_json()) for retry in node.policy.retry]
             policy["retry"] = retries[0] if len(retries) == 1 else retries
-        document["policy"] = policy
+        if policy:
+            document["policy"] = policy
     if node.metadata is not None:
         document["metadata"] = checked_copy(node.metadata)
     return document
@@ -218,8 +241,19 @@ def _node_to_json(node: Node) -> JsonObject:
 
 def content_hash(document: JsonValue) -> str:
     """First 128 bits of the SHA-256 of a JSON value's canonical text, as hexadecimal digits."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _canonical(value: JsonValue) -> JsonValue:
+    # JavaScript has one kind of number: an editor there writes 1.0 as 1.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    return value
 
 
 def structural_faults(
@@ -257,7 +291,7 @@ def _edge_faults(edges: Sequence[Edge | None], known: Collection[str], names: st
             if node_id not in known:
                 faults.append(Fault(f"$.edges[{index}].{end}", f"there is no node {node_id!r}; nodes: {names}"))
         handle = edge.source_handle
-        if edge.catches and handle != ERROR_HANDLE and not (handle or "").startswith(f"{ERROR_HANDLE}:"):
+        if edge.catches and handle != ERROR_HANDLE and not (handle or "").partition(f"{ERROR_HANDLE}:")[2]:
             faults.append(
                 Fault(
                     f"$.edges[{index}].sourceHandle",

@@ -35,7 +35,7 @@ class NodeDefinition:
         handles: the named exits, or a function of the node's own data that gives them; None means that only
             the executor knows them.
         timeout_ms: how long one execution may take.
-        raw: leaves ``{{ }}`` in the data alone.
+        raw: leaves ``{{ }}`` in the data alone, or in the data's fields of these names.
         metadata: anything for editors.
     """
 
@@ -45,7 +45,7 @@ class NodeDefinition:
     output: Schema | None = None
     handles: Handles | None = None
     timeout_ms: int | None = None
-    raw: bool = False
+    raw: bool | Sequence[str] = False
     metadata: Mapping[str, JsonValue] | None = None
     takes_step: bool = field(init=False)
     is_async: bool = field(init=False)
@@ -57,6 +57,14 @@ class NodeDefinition:
     def handles_of(self, data: JsonValue) -> Sequence[str] | None:
         """The named exits of a node with that data; None when only the executor knows them."""
         return self.handles(data) if callable(self.handles) else self.handles
+
+    def resolvable(self, data: JsonValue) -> JsonValue:
+        """The part of the data in which expressions are resolved."""
+        if self.raw is True:
+            return None
+        if self.raw is False or not isinstance(data, dict):
+            return data
+        return {key: item for key, item in data.items() if key not in self.raw}
 
     @property
     def policies(self) -> tuple[RetryPolicy, ...]:

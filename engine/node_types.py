@@ -23,7 +23,7 @@ def describe(node_type: str, definition: NodeDefinition) -> JsonObject:
         "handles": None if definition.handles is None or callable(definition.handles) else list(definition.handles),
         "retry": [checked_copy(policy.to_json()) for policy in definition.policies],
         "timeoutMs": definition.timeout_ms,
-        "raw": definition.raw,
+        "raw": definition.raw if isinstance(definition.raw, bool) else list(definition.raw),
         "metadata": checked_copy(definition.metadata),
     }
 

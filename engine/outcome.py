@@ -168,7 +168,7 @@ def wait_from_json(document: Mapping[str, JsonValue]) -> Wait:
     signal, by = document.get("signal"), document.get("by", "timeout")
     if signal is not None and not isinstance(signal, str):
         raise InvalidSnapshot(f"wait.signal is {signal!r}; it must be text")
-    if by not in {"timeout", "timer"}:
+    if not isinstance(by, str) or by not in {"timeout", "timer"}:
         raise InvalidSnapshot(f"wait.by is {by!r}; it must be timeout or timer")
     return Wait(
         signal=signal,

@@ -16,11 +16,10 @@ from pydantic import BaseModel
 from engine.callback_transform import CALLBACK_URL
 from engine.checks import definition_faults
 from engine.core_nodes import CORE_NODES
-from engine.definition import WorkflowDefinition
+from engine.definition import DefinitionSource, WorkflowDefinition
 from engine.error_handler import ErrorHandler
 from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
 from engine.expressions import JexlTransformEngine
-from engine.flow import Flow
 from engine.json_value import JsonValue
 from engine.loading import load_entry_points, load_folder
 from engine.node_data import node_from_data
@@ -112,7 +111,7 @@ class Registry:
         output: Schema | None = None,
         handles: Handles | None = None,
         timeout_ms: int | None = None,
-        raw: bool = False,
+        raw: bool | Sequence[str] = False,
         metadata: Mapping[str, JsonValue] | None = None,
     ) -> Callable[[_E], _E]:
         """Registers the decorated function as a node type.
@@ -189,7 +188,7 @@ class Registry:
                 return node_type
         raise ValueError(f"{executor!r} is not registered; put @registry.node('its-type') above it")
 
-    def add(self, workflow: WorkflowDefinition | Flow | Mapping[str, object]) -> WorkflowDefinition:
+    def add(self, workflow: WorkflowDefinition | DefinitionSource | Mapping[str, object]) -> WorkflowDefinition:
         """Registers a workflow by its name, checked against the node types known by now.
 
         A flow takes no more changes after this.
@@ -205,7 +204,7 @@ class Registry:
         if faults:
             raise InvalidDefinition(definition.name, faults)
         self._workflows[definition.name] = definition
-        if isinstance(workflow, Flow):
+        if not isinstance(workflow, WorkflowDefinition | Mapping):
             workflow.freeze()
         return definition
 
@@ -222,10 +221,10 @@ class Registry:
             raise UnknownWorkflow(f"there is no workflow {name!r}; registered: {known}") from None
 
 
-def _definition(workflow: WorkflowDefinition | Flow | Mapping[str, object]) -> WorkflowDefinition:
-    if isinstance(workflow, Flow):
-        return workflow.to_definition()
-    return workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.parse(workflow)
+def _definition(workflow: WorkflowDefinition | DefinitionSource | Mapping[str, object]) -> WorkflowDefinition:
+    if isinstance(workflow, WorkflowDefinition):
+        return workflow
+    return WorkflowDefinition.parse(workflow) if isinstance(workflow, Mapping) else workflow.to_definition()
 
 
 def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Schema | None]:

@@ -305,6 +305,8 @@ class WorkflowEngine:
             data = self._resolved(node.data, names)
         else:
             data = copy_json(node.data)
+        if node.raw_fields and isinstance(data, dict):
+            data.update((key, copy_json(item)) for key, item in node.raw_fields.items())
         given: object = data
         if definition.input is not None:
             try:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import Change, WorkflowDefinition, definition_diff
-from engine.definition import content_hash
 
 BASE: Mapping[str, Any] = {
     "name": "order",
@@ -313,7 +312,7 @@ def test_a_definition_read_back_has_the_same_version(document: dict[str, Any]) -
     again = parse(json.loads(json.dumps(definition.to_json())))
     assert again == definition
     assert again.to_json() == definition.to_json()
-    assert again.version == definition.version == content_hash(definition.to_json())
+    assert again.version == definition.version
 
 
 @given(definitions(), st.data())

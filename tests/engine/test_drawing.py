@@ -191,8 +191,8 @@ def drawn(text: str) -> str:
                 "name": "hostile",
                 "nodes": [{"id": "end", "type": text or " "}, {"id": "b", "type": "core:switch"}],
                 "edges": [
-                    {"source": "b", "target": "end", "sourceHandle": text},
-                    {"source": "end", "target": "end", "sourceHandle": f"error:{text}"},
+                    {"source": "b", "target": "end", "sourceHandle": text or " "},
+                    {"source": "end", "target": "end", "sourceHandle": f"error:{text or ' '}"},
                 ],
             }
         )

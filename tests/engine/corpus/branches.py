@@ -67,7 +67,7 @@ BRANCHES = (
     ),
     _switched("tea", "tea", "leaves"),
     _switched(2, "two", "pair"),
-    _switched(True, "yes", "agreed"),  # noqa: FBT003  (the value switched on)
+    _switched(True, "yes", "agreed"),
     _switched(None, "none", "nothing"),
     _switched(1, "other", "else: 1"),
     Shape(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from engine.json_value import JsonValue
 from tests.engine.corpus.shape import Retry, Shape, Signal, drawn, node, set_
 
-BY_TYPE = [
+BY_TYPE: list[JsonValue] = [
     {"maxAttempts": 3, "interval": 10, "retryOn": ["Busy"]},
     {"maxAttempts": 2, "interval": 70, "retryOn": ["Broken"]},
 ]
@@ -36,7 +37,7 @@ RETRIES = (
     Shape(
         name="retry list, each with its own count",
         definition=drawn(
-            {"try": node("test:flaky", {"errors": ["Busy", "Broken", "VeryBusy"]}, retry=[*BY_TYPE])},
+            {"try": node("test:flaky", {"errors": ["Busy", "Broken", "VeryBusy"]}, retry=BY_TYPE)},
         ),
         status="completed",
         executed="try try try try",
@@ -46,7 +47,7 @@ RETRIES = (
     Shape(
         name="retry list, one count exhausted",
         definition=drawn(
-            {"try": node("test:flaky", {"errors": ["Busy", "Broken", "Broken"]}, retry=[*BY_TYPE])},
+            {"try": node("test:flaky", {"errors": ["Busy", "Broken", "Broken"]}, retry=BY_TYPE)},
         ),
         status="failed",
         executed="try try try",

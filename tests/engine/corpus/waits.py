@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.json_value import JsonObject
 from tests.engine.corpus.shape import START_MS, Cancel, Elapsed, Lifted, Shape, Signal, drawn, node, set_
 
 APPROVAL = drawn(
@@ -18,7 +19,7 @@ APPROVAL = drawn(
     "ok[false] -> reject",
 )
 
-SCHEMA = {"type": "object", "required": ["ok"], "properties": {"ok": {"type": "boolean"}}}
+SCHEMA: JsonObject = {"type": "object", "required": ["ok"], "properties": {"ok": {"type": "boolean"}}}
 
 WAITS = (
     Shape(
@@ -83,7 +84,8 @@ WAITS = (
         status="completed",
         executed="wait wait bad",
         events=(Signal({"ok": "yes"}),),
-        output="InvalidInput: the payload breaks the wait's schema: $.ok: the value is not of type 'boolean' (rule: type)",
+        output="InvalidInput: the payload breaks the wait's schema: "
+        "$.ok: the value is not of type 'boolean' (rule: type)",
     ),
     Shape(
         name="two waits",

@@ -29,6 +29,8 @@ def named_property(subject: object, name: str, position: int, scope: Scope) -> o
         return subject.get(name, UNDEFINED)
     if subject is UNDEFINED or subject is None:
         return UNDEFINED
+    if is_object(subject):
+        return _entry(subject, name)
     if is_list(subject):
         subject = _element(subject, 0)
         if subject is UNDEFINED or subject is None:

@@ -7,9 +7,14 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from engine import Registry
 
 DEFAULT_PORT: Final = 8080
+DEFAULT_REGISTRY: Final = "workflows:registry"
 
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
@@ -47,9 +52,58 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: refluxo local --port 8080 --registry workflows:registry",
     )
     local.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port (default: {DEFAULT_PORT}; 0: a free one)")
-    local.add_argument("--registry", default="workflows:registry", help="your registry, as module:attribute")
+    local.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
     local.set_defaults(command=_local)
+    validate = commands.add_parser(
+        "validate",
+        help="check workflow definitions",
+        description="Checks JSON definitions against your registry and tells every fault with its place.",
+        epilog="example: refluxo validate workflows/definitions/content_approval.json",
+    )
+    validate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a definition as JSON")
+    validate.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
+    validate.set_defaults(command=_validate)
+    graph = commands.add_parser(
+        "graph",
+        help="draw a workflow, or a run of it, as Mermaid",
+        description="Prints a Mermaid flowchart; with --run its nodes are coloured by how far the run has come.",
+        epilog="example: refluxo graph content-approval --run r1 --url http://127.0.0.1:8080",
+    )
+    graph.add_argument("workflow", help="a workflow's name, or a JSON file")
+    graph.add_argument("--run", help="id of a run to colour it by")
+    graph.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="address of the HTTP API")
+    graph.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
+    graph.set_defaults(command=_graph)
     return parser
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from cli.definitions import validate  # noqa: PLC0415
+
+    return validate(_registry(options.registry), options.files)
+
+
+def _graph(options: argparse.Namespace) -> int:
+    from cli.definitions import graph  # noqa: PLC0415
+    from cli.http_client import ApiError  # noqa: PLC0415
+
+    try:
+        return graph(_registry(options.registry), options.workflow, run_id=options.run, url=options.url)
+    except ApiError as error:
+        sys.stderr.write(f"refluxo: {error}; is the stack running (refluxo local), and is this its --url?\n")
+        return EXIT_FAILED
+
+
+def _registry(path: str) -> Registry:
+    from engine.errors import InvalidDefinition  # noqa: PLC0415
+    from engine.registry_path import registry_at  # noqa: PLC0415
+
+    sys.path.insert(0, "")  # the registry is looked for where the command is called
+    try:
+        return registry_at(path)
+    except (InvalidDefinition, ValueError) as error:
+        sys.stderr.write(f"refluxo: --registry {path}: {error}\n")
+        raise SystemExit(EXIT_USAGE) from None
 
 
 def _demo(options: argparse.Namespace) -> int:

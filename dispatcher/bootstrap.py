@@ -6,7 +6,6 @@ what it uses.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from dispatcher.ports import RunStore, SecretSource, StepQueue
 from dispatcher.settings import InvalidSettings, Settings
 from dispatcher.webhook_token import WebhookTokens
 from engine import Registry
+from engine.registry_path import registry_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -164,18 +164,10 @@ def load_registry(path: str) -> Registry:
     Raises:
         InvalidSettings: the module or the attribute is not there, or is no Registry.
     """
-    module_name, _, attribute = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        if error.name != module_name and not module_name.startswith(f"{error.name}."):
-            raise
-        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; there is no module {error.name!r}") from None
-    except AttributeError:
-        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; {module_name!r} has no {attribute!r}") from None
-    if not isinstance(found, Registry):
-        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; that is a {type(found).__name__}, not a Registry")
-    return found
+        return registry_at(path)
+    except ValueError as error:
+        raise InvalidSettings(f"REFLUXO_REGISTRY is {path!r}; {error}") from None
 
 
 def build(settings: Settings, clients: Clients) -> App:

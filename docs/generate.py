@@ -12,16 +12,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine import Registry, mermaid_states  # noqa: E402  (the root is put on the path above)
-
-STATES_BEGIN, STATES_END = "<!-- states -->", "<!-- /states -->"
+from engine import Registry, mermaid, mermaid_states  # noqa: E402  (the root is put on the path above)
+from workflows import registry  # noqa: E402
 
 
 def readme(text: str) -> str:
-    """The README with the diagram of states as the transition table has it."""
-    before, _, rest = text.partition(STATES_BEGIN)
-    _, _, after = rest.partition(STATES_END)
-    return f"{before}{STATES_BEGIN}\n```mermaid\n{mermaid_states().rstrip()}\n```\n{STATES_END}{after}"
+    """The README with its drawings as the code has them."""
+    example = mermaid(registry.workflow("content-approval"))
+    return drawn(drawn(text, "states", mermaid_states()), "content-approval", example)
+
+
+def drawn(text: str, name: str, drawing: str) -> str:
+    """A page with one drawing between its markers."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n```mermaid\n{drawing.rstrip()}\n```\n{end}{after}"
 
 
 def nodes() -> str:

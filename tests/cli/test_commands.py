@@ -73,4 +73,4 @@ def test_without_a_command_the_usage_is_told(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as stopped:
         main([])
     assert stopped.value.code == 2
-    assert "demo" in capsys.readouterr().err
+    assert "usage: refluxo" in capsys.readouterr().err

@@ -8,8 +8,10 @@ from engine.expressions import HostTransform, TransformCall
 from engine.transform import SIGNAL_URL
 
 
-def callback_url(call: TransformCall, value: object) -> str:
+def callback_url(call: TransformCall, value: object, *arguments: object) -> str:
     """The capability URL of the signal that ``value`` names; whoever has it may send the signal once."""
+    if arguments:
+        raise call.fault(f"takes no arguments, not {len(arguments)}")
     signal_url = call.names.get(SIGNAL_URL)
     if not callable(signal_url):
         raise call.fault("no webhook can arrive here; the dispatcher makes links, the bare engine does not")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from engine.core_nodes import inline_definitions
-from engine.definition import Node, WorkflowDefinition, faults_of, is_error_handle
+from engine.definition import Node, WorkflowDefinition, is_error_handle, json_path, location_in
 from engine.errors import ExpressionError, Fault, InvalidDefinition
 from engine.json_value import JsonValue, checked_copy
 from engine.node_definition import NodeDefinition
@@ -68,12 +68,11 @@ def _data_faults(
         try:
             known.input.model_validate(data)
         except ValidationError as error:
-            located = zip(error.errors(include_url=False, include_input=False), faults_of(error, data), strict=True)
-            faults += [
-                Fault(path + fault.path[1:], fault.message)
-                for item, fault in located
-                if _is_certain(item["type"], item["loc"], data, known)
-            ]
+            for item in error.errors(include_url=False, include_input=False):
+                kind, location = item["type"], item["loc"]
+                if _is_certain(kind, location, data, known):
+                    located = json_path(location_in(data, location, missing=kind == "missing"))
+                    faults.append(Fault(path + located[1:], item["msg"]))
     elif known.input is not None and not has_template(known.resolvable(data)):
         faults += [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
     return faults
@@ -82,11 +81,16 @@ def _data_faults(
 def _is_certain(kind: str, location: tuple[int | str, ...], data: JsonValue, known: NodeDefinition) -> bool:
     """Whether a fault stands whatever the expressions in the data will give.
 
-    What an expression gives is known when it is evaluated; that a field is missing, or one too many, is known now.
+    What an expression gives is known when it is evaluated; that a field is missing, or one too many, is known now,
+    unless it depends on the member of a union that the expressions decide for.
     """
+    if known.raw is True or (known.raw and location and location[0] in known.raw):
+        return True
     if kind in {"missing", "extra_forbidden"}:
-        return isinstance(_deepest(data, location[:-1]), dict)
-    return known.raw is True or not has_template(_deepest(data, location))
+        holder = _deepest(data, location[:-1])
+        within_union = len(location_in(data, location[:-1], missing=False)) < len(location) - 1
+        return isinstance(holder, dict) and not (within_union and has_template(holder))
+    return not has_template(_deepest(data, location))
 
 
 def _deepest(value: JsonValue, location: tuple[int | str, ...]) -> JsonValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.definition import ERROR_HANDLE, WorkflowDefinition
@@ -21,19 +21,21 @@ class CompiledNode:
     Args:
         id: the node's id.
         type: its type's name.
-        data: its data as the definition has it, less the raw fields.
+        data: its data as the definition has it.
+        resolvable: its data less the raw fields.
         raw_fields: fields of its data whose expressions are somebody else's to resolve.
         definition: its behaviour; None when the type is not registered.
         policies: retry policies, its own or else its type's.
         exits: targets by handle; None is the unnamed one.
         catches: catch edges in order, as handle and target.
         handles: named exits it declares; None when only the executor knows them.
-        resolves: whether its data holds expressions.
+        resolves: whether its data holds anything that a transform engine may resolve.
     """
 
     id: str
     type: str
     data: JsonValue = None
+    resolvable: JsonValue = None
     raw_fields: Mapping[str, JsonValue] = field(default_factory=dict)
     definition: NodeDefinition | None = None
     policies: tuple[RetryPolicy, ...] = ()
@@ -65,9 +67,11 @@ class CompiledNode:
 
 
 def compile_nodes(
-    workflow: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition]
+    workflow: WorkflowDefinition,
+    node_definitions: Mapping[str, NodeDefinition],
+    may_resolve: Callable[[JsonValue], bool] = has_template,
 ) -> Mapping[str, CompiledNode]:
-    """The nodes of a workflow by id."""
+    """The nodes of a workflow by id. ``may_resolve`` says whether a transform engine is to see a node's data."""
     exits: dict[str, dict[str | None, str]] = {node.id: {} for node in workflow.nodes}
     catches: dict[str, list[tuple[str, str]]] = {node.id: [] for node in workflow.nodes}
     for edge in workflow.edges:
@@ -89,13 +93,14 @@ def compile_nodes(
         nodes[node.id] = CompiledNode(
             id=node.id,
             type=node.type,
-            data=resolvable,
+            data=data,
+            resolvable=resolvable,
             raw_fields=raw_fields,
             definition=definition,
             policies=policies,
             exits=exits[node.id],
             catches=tuple(catches[node.id]),
             handles=definition.handles_of(data) if definition is not None else None,
-            resolves=(definition is None or definition.raw is not True) and has_template(resolvable),
+            resolves=(definition is None or definition.raw is not True) and may_resolve(resolvable),
         )
     return nodes

@@ -350,7 +350,7 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
     for item in error.errors(include_url=False, include_input=False):
         location = item["loc"]
         if document is not None:
-            location = _location_in(document, location, missing=item["type"] == "missing")
+            location = location_in(document, location, missing=item["type"] == "missing")
         path = json_path(location)
         inner = item.get("ctx", {}).get("faults")
         if isinstance(inner, tuple):
@@ -360,12 +360,16 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
     return tuple(faults)
 
 
-def _location_in(document: object, location: tuple[int | str, ...], *, missing: bool) -> tuple[int | str, ...]:
+def location_in(document: object, location: tuple[int | str, ...], *, missing: bool) -> tuple[int | str, ...]:
     """A pydantic location without what is pydantic's own: the names of a union's members, a list put around one."""
     kept: list[int | str] = []
     here: Any = document
     for part in location:
-        if part in here if isinstance(here, Mapping) else isinstance(here, list | tuple) and isinstance(part, int):
+        if (
+            part in here
+            if isinstance(here, Mapping)
+            else isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
+        ):
             here = here[part]
             kept.append(part)
     return (*kept, location[-1]) if missing else tuple(kept)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
+import threading
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
 
 _runner: asyncio.Runner | None = None
+_turn: Final = threading.Lock()
 
 
 def run_awaitable(awaitable: Awaitable[object]) -> object:
     """Runs an async executor's result to its end, always on the same loop: clients bound to it stay usable.
+
+    Threads take turns on it. What an executor sets in a context variable ends with it.
 
     Raises:
         RuntimeError: this thread runs an event loop already; ``execute_step_async`` is for such hosts.
@@ -29,10 +34,11 @@ def run_awaitable(awaitable: Awaitable[object]) -> object:
         if inspect.iscoroutine(awaitable):
             awaitable.close()
         raise RuntimeError("an event loop is running in this thread: use execute_step_async")
-    if _runner is None:
-        _runner = asyncio.Runner()
 
     async def wait_for_it() -> object:
         return await awaitable
 
-    return _runner.run(wait_for_it())
+    with _turn:
+        if _runner is None:
+            _runner = asyncio.Runner()
+        return _runner.run(wait_for_it(), context=contextvars.copy_context())

@@ -5,25 +5,40 @@ This is the one module of the engine that reads files.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from engine.errors import InvalidDefinition
+from engine.definition import WorkflowDefinition
+from engine.errors import Fault, InvalidDefinition
 from engine.node_definition import NodeDefinition
-
-if TYPE_CHECKING:
-    from engine.registry import Registry
 
 ENTRY_POINT_GROUP: Final = "refluxo.nodes"
 
 
-def load_entry_points(registry: Registry, group: str = ENTRY_POINT_GROUP) -> tuple[str, ...]:
+class Registrar(Protocol):
+    """What takes node types and workflows: a Registry."""
+
+    def add_node(self, node_type: str, definition: NodeDefinition) -> None:
+        """Registers a node type."""
+        ...
+
+    def add_node_data(self, document: Mapping[str, object]) -> str:
+        """Registers a node type given as JSON."""
+        ...
+
+    def add(self, workflow: Mapping[str, object]) -> WorkflowDefinition:
+        """Registers a workflow."""
+        ...
+
+
+def load_entry_points(registry: Registrar, group: str = ENTRY_POINT_GROUP) -> tuple[str, ...]:
     """Registers the node types that installed packages offer.
 
     An entry point is a function ``register(registry)``, or a NodeDefinition whose type is the entry point's name.
@@ -46,7 +61,7 @@ def load_entry_points(registry: Registry, group: str = ENTRY_POINT_GROUP) -> tup
     return tuple(entry.name for entry in found)
 
 
-def load_folder(registry: Registry, folder: Path) -> None:
+def load_folder(registry: Registrar, folder: Path) -> None:
     """Registers what a folder holds, in the order of names, Python before JSON.
 
     A ``.py`` file offers ``register(registry)``. A ``.json`` file is a workflow (it has ``nodes``) or a node type as
@@ -55,7 +70,7 @@ def load_folder(registry: Registry, folder: Path) -> None:
     Raises:
         FileNotFoundError: there is no such folder.
         TypeError: a module has no ``register``; it is named.
-        InvalidDefinition: a JSON file is none of the two, or is faulty; the message begins with its name.
+        InvalidDefinition: a JSON file is none of the two, or is faulty, or is no JSON; the message names it.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
@@ -75,17 +90,18 @@ def load_folder(registry: Registry, folder: Path) -> None:
             raise InvalidDefinition(f"{path.name}: {invalid.name}", invalid.faults) from None
 
 
-def _register_of(path: Path) -> Callable[[Registry], object]:
+def _register_of(path: Path) -> Callable[[Registrar], object]:
     module = _import(path)
     register = getattr(module, "register", None)
     if not callable(register):
         raise TypeError(f"{path} has no function register(registry)")
-    found: Callable[[Registry], object] = register
+    found: Callable[[Registrar], object] = register
     return found
 
 
 def _import(path: Path) -> ModuleType:
-    name = f"refluxo_nodes_{path.stem}"
+    # The same file name in two folders is two modules.
+    name = f"refluxo_nodes_{path.stem}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise TypeError(f"{path} cannot be imported")
@@ -98,8 +114,8 @@ def _import(path: Path) -> ModuleType:
 def _read(path: Path) -> dict[str, object]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidDefinition(path.name, (Fault("$", f"not JSON: {error}"),)) from None
     if not isinstance(document, dict):
-        raise ValueError(f"{path}: must be an object")  # noqa: TRY004  (a fault of the document)
+        raise InvalidDefinition(path.name, (Fault("$", "must be an object"),))
     return document

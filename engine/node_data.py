@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import JsonValue as PydanticJson
 from pydantic.alias_generators import to_camel
 
 from engine.definition import WorkflowDefinition, faults_of
@@ -34,7 +35,7 @@ class NodeData(BaseModel):
     input: dict[str, object] | None = None
     output: dict[str, object] | None = None
     workflow: dict[str, object]
-    metadata: dict[str, object] | None = None
+    metadata: dict[str, PydanticJson] | None = None
 
 
 def node_from_data(
@@ -74,12 +75,13 @@ def node_from_data(
         return Output(_run(engine, given, step))
 
     executor.__doc__ = data.description
-    return data.type, NodeDefinition(executor, input=data.input, output=data.output, handles=())
+    return data.type, NodeDefinition(executor, input=data.input, output=data.output, handles=(), metadata=data.metadata)
 
 
 def _run(engine: WorkflowEngine, given: JsonValue, step: Step) -> JsonValue:
     # The step's own key is the nonce within: keys inside differ from any other step's, and repeat with this one.
-    host = Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms)
+    # Nothing announces: to plugins these are steps, and no run of their own.
+    host = Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms, announces=True)
     snapshot = engine.create_initial_snapshot(f"{step.workflow_id}/{step.node_id}", input=given)
     payload = given
     for _ in range(NESTED_STEPS_MAX):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Literal
 
 from engine.json_value import JsonObject, JsonValue, checked_copy
 from engine.node_definition import NodeDefinition, Schema
@@ -13,13 +14,14 @@ def describe(node_type: str, definition: NodeDefinition) -> JsonObject:
     """One node type.
 
     ``handles`` lists the named exits; null means that they follow from the node's data or that only the executor
-    knows them. ``input`` and ``output`` are JSON Schemas, null where anything goes.
+    knows them. ``input`` and ``output`` are JSON Schemas, null where anything goes; a model's output is described
+    as it is written.
     """
     return {
         "type": node_type,
         "description": inspect.getdoc(definition.executor),
         "input": _schema(definition.input),
-        "output": _schema(definition.output),
+        "output": _schema(definition.output, "serialization"),
         "handles": None if definition.handles is None or callable(definition.handles) else list(definition.handles),
         "retry": [checked_copy(policy.to_json()) for policy in definition.policies],
         "timeoutMs": definition.timeout_ms,
@@ -33,7 +35,7 @@ def describe_all(definitions: Mapping[str, NodeDefinition]) -> list[JsonValue]:
     return [describe(node_type, definitions[node_type]) for node_type in sorted(definitions)]
 
 
-def _schema(schema: Schema | None) -> JsonValue:
+def _schema(schema: Schema | None, mode: Literal["validation", "serialization"] = "validation") -> JsonValue:
     if schema is None:
         return None
-    return checked_copy(schema.model_json_schema(by_alias=True) if isinstance(schema, type) else schema)
+    return checked_copy(schema.model_json_schema(by_alias=True, mode=mode) if isinstance(schema, type) else schema)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from engine.definition import json_path
+from engine.definition import json_path, location_in
 from engine.errors import Fault, RefluxoError
 from engine.json_value import JsonValue
 from engine.node_definition import Schema
@@ -48,7 +48,10 @@ class SchemaValidator:
         except ValidationError as error:
             raise SchemaViolation(
                 tuple(
-                    Fault(json_path(item["loc"]), f"{item['msg']} (rule: {item['type']})")
+                    Fault(
+                        json_path(location_in(value, item["loc"], missing=item["type"] == "missing")),
+                        f"{item['msg']} (rule: {item['type']})",
+                    )
                     for item in error.errors(include_url=False, include_input=False, include_context=False)
                 )
             ) from None

@@ -27,6 +27,7 @@ from engine.errors import (
     UnknownNodeType,
 )
 from engine.event_loop import run_awaitable
+from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue, checked_copy, copy_json
 from engine.limits import STEP_LIMIT
 from engine.node_definition import NodeDefinition
@@ -47,6 +48,7 @@ from engine.pausing import wait_of
 from engine.plugin import NodeEvent, Plugin, Plugins
 from engine.snapshot import DefinitionRef, Snapshot, Status
 from engine.step import Host, Step
+from engine.templates import has_template
 from engine.transform import Names, TransformEngine, names_of
 from engine.transition import advance
 from engine.validation import SchemaValidator, SchemaViolation, Validator
@@ -107,7 +109,9 @@ class WorkflowEngine:
         self._error_handler = error_handler if error_handler is not None else PolicyErrorHandler()
         self._plugins = Plugins(plugins)
         self._has_plugins = bool(plugins)
-        self._nodes = compile_nodes(workflow, node_definitions)
+        # Jexl resolves {{ }} and nothing else, in a copy; of another engine neither is known.
+        self._jexl_alone = all(isinstance(engine, JexlTransformEngine) for engine in self._transform_engines)
+        self._nodes = compile_nodes(workflow, node_definitions, self._may_resolve)
         self._reference = DefinitionRef(workflow.name, workflow.version)
 
     def create_initial_snapshot(
@@ -302,9 +306,9 @@ class WorkflowEngine:
             raise UnknownNodeType(f"node type {node.type!r} is not registered")
         if node.resolves:
             names = names_of(execution.snapshot, node.data, step.globals, step.host.signal_url)
-            data = self._resolved(node.data, names)
+            data = self._resolved(node.resolvable if self._jexl_alone else copy_json(node.resolvable), names)
         else:
-            data = copy_json(node.data)
+            data = copy_json(node.resolvable)
         if node.raw_fields and isinstance(data, dict):
             data.update((key, copy_json(item)) for key, item in node.raw_fields.items())
         given: object = data
@@ -314,6 +318,9 @@ class WorkflowEngine:
             except SchemaViolation as violation:
                 raise InvalidInput(_violation(node, "input", violation)) from None
         return definition.executor(given, step) if definition.takes_step else definition.executor(given)
+
+    def _may_resolve(self, data: JsonValue) -> bool:
+        return bool(self._transform_engines) and (not self._jexl_alone or has_template(data))
 
     def _resolved(self, data: JsonValue, names: Names) -> JsonValue:
         for engine in self._transform_engines:
@@ -389,11 +396,12 @@ class WorkflowEngine:
         )
         try:
             decision = self._error_handler.handle(failure)
-        except (ValueError, ExpressionError) as broken:
-            decision = None
+            wait_ms = 0 if decision is None else round(decision.wait_ms)
+        except (ValueError, OverflowError, ExpressionError) as broken:
+            decision, wait_ms = None, 0
             error = StepError.named("InvalidRetryPolicy", f"{broken}; the step's own error was {error}")
         if decision is not None:
-            return Rescheduled(error, now_ms + decision.wait_ms, decision.counts)
+            return Rescheduled(error, now_ms + wait_ms, decision.counts)
         handler = node.handler_of(error)
         return Failed(error) if handler is None else Caught(error, handler)
 

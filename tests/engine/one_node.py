@@ -26,15 +26,13 @@ def engine_of(
 
 
 def core_engine(node_type: str, data: JsonValue, *handles: str, policy: JsonObject | None = None) -> WorkflowEngine:
-    """An engine whose first node ``it`` is of a core type, with a node behind each handle."""
+    """An engine whose first node ``it`` is of a core type, with a node ``to:<handle>`` behind each handle."""
     node: JsonObject = {"id": "it", "type": node_type, "data": data}
     if policy is not None:
         node["policy"] = policy
     nodes: list[JsonValue] = [node]
-    nodes.extend({"id": handle.replace(":", "-"), "type": "core:set"} for handle in handles)
-    edges: list[JsonValue] = [
-        {"source": "it", "sourceHandle": handle, "target": handle.replace(":", "-")} for handle in handles
-    ]
+    nodes.extend({"id": f"to:{handle}", "type": "core:set"} for handle in handles)
+    edges: list[JsonValue] = [{"source": "it", "sourceHandle": handle, "target": f"to:{handle}"} for handle in handles]
     return Registry().engine(WorkflowDefinition.parse({"nodes": nodes, "edges": edges}))
 
 

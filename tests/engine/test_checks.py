@@ -74,7 +74,7 @@ def faults_in(document: JsonObject) -> dict[str, str]:
         (one("test:charge", {"order": "7", "cents": "many"}), "$.nodes[0].data.cents", "integer"),
         (one("test:limited", {"n": 4}), "$.nodes[0].data.n", "(rule: maximum)"),
         (one("core:set", {"a": ["{{ 1 + }}"]}), "$.nodes[0].data.a[0]", " at "),
-        (one("core:set", "{{ 1 }} and {{ a..b }}"), "$.nodes[0].data", " at 15"),
+        (one("core:set", "{{ 1 }} and {{ a..b }}"), "$.nodes[0].data", "found '.' at 17"),
         (one("core:set", "{{ open"), "$.nodes[0].data", "not closed at 0"),
         (one("core:set", "{{ 1|nothing }}"), "$.nodes[0].data", "'nothing'"),
         (

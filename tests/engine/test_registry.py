@@ -86,7 +86,9 @@ def test_schemas_that_are_given_win() -> None:
     assert (definition.input, definition.output) == ({"type": "object"}, Taken)
 
 
-@pytest.mark.parametrize("executor", [lambda data: data, functools.partial(with_step, step=None), len], ids=repr)
+@pytest.mark.parametrize(
+    "executor", [lambda data: data, functools.partial(plain), len], ids=["function", "partial", "builtin"]
+)
 def test_no_annotations_mean_no_schemas(executor: Any) -> None:
     """Whatever can be called and takes data is an executor, annotated or not."""
     definition = definition_of(executor)

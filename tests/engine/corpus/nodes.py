@@ -84,6 +84,17 @@ def flaky_then_ask(data: JsonObject, step: Step) -> object:
     return Pause("go") if step.resumed is None else told
 
 
+def ask_between(data: JsonObject, step: Step) -> object:
+    """Fails as ``flaky`` does, but its second attempt waits first, and fails when it is resumed."""
+    return Pause("go") if step.attempt == 2 and step.resumed is None else _raise_or_tell(data, step)
+
+
+def begin(data: JsonObject, step: Step) -> object:
+    """Fails as ``flaky`` does, then gives what came from outside."""
+    _raise_or_tell(data, step)
+    return step.external_payload
+
+
 async def double(data: JsonObject) -> int:
     """An async executor that really gives way to its loop."""
     await asyncio.sleep(0)
@@ -127,6 +138,8 @@ def new_registry() -> Registry:
     registry.node("test:ask-twice")(ask_twice)
     registry.node("test:ask-then-flaky")(ask_then_flaky)
     registry.node("test:flaky-then-ask")(flaky_then_ask)
+    registry.node("test:ask-between")(ask_between)
+    registry.node("test:begin")(begin)
     registry.node("test:double")(double)
     registry.node("test:price")(price)
     registry.node("test:keep", raw=True)(keep)

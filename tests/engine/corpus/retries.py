@@ -159,18 +159,39 @@ RETRIES = (
         waits_ms=(5,),
     ),
     Shape(
+        name="a wait keeps the counts of a retry list",
+        definition=drawn(
+            {
+                "ask": node(
+                    "test:ask-between",
+                    {"errors": ["Broken", "Busy"]},
+                    retry=[
+                        {"maxAttempts": 2, "interval": 5, "retryOn": ["Busy"]},
+                        {"maxAttempts": 2, "interval": 6, "retryOn": ["Broken"]},
+                    ],
+                )
+            }
+        ),
+        status="completed",
+        executed="ask ask ask ask",
+        events=(Signal(1),),
+        output={"attempt": 3, "visit": 1},
+        waits_ms=(6, 5),
+    ),
+    Shape(
         name="retry of the start keeps its payload",
         definition=drawn(
             {
-                "try": node("test:ask-then-flaky", {"errors": []}),
-                "end": set_("{{ nodes.try.last.data.payload }}"),
+                "begin": node("test:begin", {"errors": ["Busy"]}, retry={"maxAttempts": 2, "interval": 9}),
+                "tell": set_("{{ previous }} once"),
             },
-            "try -> end",
+            "begin -> tell",
         ),
         status="completed",
-        executed="try try end",
-        events=(Signal("hello"),),
-        output="hello",
+        executed="begin begin tell",
+        input="hello",
+        output="hello once",
+        waits_ms=(9,),
     ),
     Shape(
         name="an operator retries a failed run",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from engine.context import Context, ContextView, NodeResult
 from engine.definition import Edge, Node, WorkflowDefinition
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, RetryAfter, StepFailure
 from engine.expressions import JexlTransformEngine
@@ -17,7 +18,7 @@ from engine.outcome import Output, Pause, Resumed
 from engine.plugin import NodeEvent, Plugin
 from engine.registry import Registry
 from engine.retry import RetryPolicy
-from engine.snapshot import Context, NodeResult, Snapshot, Status
+from engine.snapshot import Snapshot, Status
 from engine.step import Host, Step, WaitAddress
 from engine.transform import TransformEngine
 from engine.validation import SchemaValidator, SchemaViolation, Validator
@@ -33,6 +34,7 @@ __all__ = [
     "Change",
     "CompositeObserver",
     "Context",
+    "ContextView",
     "Edge",
     "ErrorHandler",
     "Flow",

@@ -98,7 +98,7 @@ def repeat(data: RepeatData, step: Step) -> Output:
 
 
 def _next_index(step: Step) -> int:
-    newest = step.context.last_success(step.node_id)
+    newest = step.results.last_success(step.node_id)
     if newest is None or not isinstance(newest.output, dict):
         return 0
     index = newest.output.get("index")

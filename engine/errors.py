@@ -78,6 +78,10 @@ class NeedsHost(RefluxoError):
     """The node type does I/O or makes other runs, which is a host's to do, and this one does not."""
 
 
+class EventLoopRunning(RefluxoError):
+    """An async executor was called from a thread that runs an event loop: the host must use execute_step_async."""
+
+
 class WorkflowFailure(RefluxoError):
     """A ``core:fail`` node failed the run on purpose, with an error type and message of the author's own."""
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
+from engine.errors import EventLoopRunning
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -21,7 +23,7 @@ def run_awaitable(awaitable: Awaitable[object]) -> object:
     Threads take turns on it. What an executor sets in a context variable ends with it.
 
     Raises:
-        RuntimeError: this thread runs an event loop already; ``execute_step_async`` is for such hosts.
+        EventLoopRunning: this thread runs an event loop already; ``execute_step_async`` is for such hosts.
     """
     global _runner  # noqa: PLW0603  (one loop a process)
     import asyncio  # noqa: PLC0415  (22 ms that only async executors pay)
@@ -33,7 +35,7 @@ def run_awaitable(awaitable: Awaitable[object]) -> object:
     else:
         if inspect.iscoroutine(awaitable):
             awaitable.close()
-        raise RuntimeError("an event loop is running in this thread: use execute_step_async")
+        raise EventLoopRunning("an event loop is running in this thread: use execute_step_async")
 
     async def wait_for_it() -> object:
         return await awaitable

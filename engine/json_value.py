@@ -58,7 +58,7 @@ def _copy(value: object, depth: int) -> JsonValue:
     # The builtin types first: asking an abstract class costs ten times as much.
     if isinstance(value, dict):
         return _copied_items(value, depth)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return _copied_list(value, depth)
     if isinstance(value, Mapping):
         return _copied_items(value, depth)
@@ -80,6 +80,8 @@ def _checked_scalar(value: object) -> JsonValue:
             raise _NotJson(f"{value} is not JSON; use null or a string")
         return float(value)
     kind = type(value).__name__
+    if isinstance(value, tuple):
+        raise _NotJson(f"{kind} is a named tuple, whose names JSON would lose; return value._asdict()")
     raise _NotJson(f"{kind} is not JSON; return text, numbers, lists and objects, or a pydantic model")
 
 

@@ -78,7 +78,8 @@ def _takes_step(executor: Executor) -> bool:
     parameters = inspect.signature(executor).parameters.values()
     positional = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL}]
     required = [p for p in positional if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    if not positional or len(required) > 2:  # noqa: PLR2004  (data, step)
+    named_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if not positional or named_only or len(required) > 2:  # noqa: PLR2004  (data, step)
         raise TypeError(f"{executor!r} must take (data) or (data, step)")
     return len(positional) > 1 or positional[0].kind is inspect.Parameter.VAR_POSITIONAL
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from engine.context import Context, ContextView
 from engine.json_value import JsonValue
 from engine.outcome import Resumed, Wait
-from engine.snapshot import Context
 
 _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
 
@@ -60,7 +60,7 @@ class Step(NamedTuple):
     node_id: str
     attempt: int
     visit: int
-    context: Context
+    results: Context
     external_payload: JsonValue = None
     resumed: Resumed | None = None
     globals: Mapping[str, JsonValue] = _NO_GLOBALS
@@ -71,6 +71,11 @@ class Step(NamedTuple):
     def __repr__(self) -> str:
         # Globals hold secrets, which must not come into a log by way of a step.
         return f"<Step {self.node_id!r} of {self.workflow_id!r}, visit {self.visit}, attempt {self.attempt}>"
+
+    @property
+    def context(self) -> ContextView:
+        """The run's results by node id, to read: a copy of each, so that what is done to it changes nothing."""
+        return ContextView(self.results)
 
     @property
     def idempotency_key(self) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, overload, runtime_checkable
 
+from engine.context import Context, NodeResult
 from engine.json_value import JsonValue
-from engine.snapshot import Context, NodeResult, Snapshot
+from engine.snapshot import Snapshot
 
 Names: TypeAlias = Mapping[str, object]
 """What an expression may look up: JSON values, and read-only mappings and sequences that stand for them."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, assert_never
 
+from engine.context import Context
 from engine.effects import Effect, effects_of
 from engine.errors import IllegalTransition
 from engine.json_value import JsonValue
@@ -40,7 +41,7 @@ from engine.outcome import (
     Suspended,
     Wait,
 )
-from engine.snapshot import Context, RetryState, Snapshot, Status
+from engine.snapshot import RetryState, Snapshot, Status
 
 TRANSITIONS: Final[dict[tuple[Status, type[Outcome]], Status]] = {
     (Status.ACTIVE, Advanced): Status.ACTIVE,

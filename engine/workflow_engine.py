@@ -19,6 +19,7 @@ from engine.compiled import CompiledNode, compile_nodes
 from engine.definition import WorkflowDefinition
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, StepFailure
 from engine.errors import (
+    EventLoopRunning,
     ExpressionError,
     IllegalTransition,
     InvalidDefinition,
@@ -175,12 +176,15 @@ class WorkflowEngine:
 
         Raises:
             IllegalTransition: the run is terminal.
+            EventLoopRunning: the executor is async, and this thread runs an event loop already.
         """
         execution = self._begin(snapshot, external_payload, globals, now_ms, rng, resumed, host)
         try:
             reported = self._invoke(execution)
             if type(reported) is not Output and inspect.isawaitable(reported):
                 reported = run_awaitable(reported)
+        except EventLoopRunning:
+            raise  # the host's mistake, not the node's failure
         except Exception as error:  # noqa: BLE001  (whatever a node raises is its failure, as data)
             return self._failed(execution, error)
         return self._reported(execution, reported)
@@ -349,10 +353,10 @@ class WorkflowEngine:
     def _checked_output(self, node: CompiledNode, value: object) -> JsonValue:
         # A model writes itself as JSON, datetimes and decimals included; anything else must be JSON already.
         # dict first, which most are: asking pydantic costs more than all the rest.
-        is_model = not isinstance(value, dict) and isinstance(value, BaseModel)
-        data = checked_copy(value.model_dump(mode="json", by_alias=True) if is_model else value)  # type: ignore[attr-defined]
+        model = value if not isinstance(value, dict) and isinstance(value, BaseModel) else None
+        data = checked_copy(value if model is None else _dumped(model))
         schema = node.definition.output if node.definition is not None else None
-        if schema is None or (is_model and isinstance(schema, type) and isinstance(value, schema)):
+        if schema is None or (model is not None and isinstance(schema, type) and isinstance(model, schema)):
             return data
         try:
             self._validator.validate(schema, data)
@@ -399,7 +403,9 @@ class WorkflowEngine:
             wait_ms = 0 if decision is None else round(decision.wait_ms)
         except (ValueError, OverflowError, ExpressionError) as broken:
             decision, wait_ms = None, 0
-            error = StepError.named("InvalidRetryPolicy", f"{broken}; the step's own error was {error}")
+            # Catch edges about the step's own error still know it.
+            message = f"{broken}; the step's own error was {error}"
+            error = StepError("InvalidRetryPolicy", message, error.lineage | {"InvalidRetryPolicy"})
         if decision is not None:
             return Rescheduled(error, now_ms + wait_ms, decision.counts)
         handler = node.handler_of(error)
@@ -415,6 +421,13 @@ class WorkflowEngine:
             if not execution.step.host.announces:
                 self._plugins.announce(before, after)
         return after
+
+
+def _dumped(model: BaseModel) -> object:
+    try:
+        return model.model_dump(mode="json", by_alias=True)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidOutput(f"{type(model).__name__} cannot be written as JSON: {error}") from None
 
 
 def _violation(node: CompiledNode, what: str, violation: SchemaViolation) -> str:

@@ -13,7 +13,7 @@ from dispatcher.queue_handler import LambdaContext, handle_batch
 
 
 class UnknownEvent(ValueError):
-    """The event is of no kind this handler knows."""
+    """The event is of no kind this handler knows, or breaks the form of its kind."""
 
 
 def handler(event: Mapping[str, object], context: LambdaContext) -> object:
@@ -25,7 +25,7 @@ def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaConte
     """As :func:`handler`, over a given app.
 
     Raises:
-        UnknownEvent: the event is none of the four kinds.
+        UnknownEvent: the event is none of the four kinds, or a direct call with an id no run can have.
     """
     request_context = event.get("requestContext")
     if isinstance(event.get("Records"), list):
@@ -45,13 +45,17 @@ def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaConte
 def _start(app: bootstrap.App, event: Mapping[str, object]) -> dict[str, object]:
     """A direct call starts a run."""
     from dispatcher.front_door import StartRequest  # noqa: PLC0415
+    from engine.definition import valid_name  # noqa: PLC0415
     from engine.json_value import checked_copy  # noqa: PLC0415
 
     workflow_id = event.get("workflowId")
+    if workflow_id is not None and not (isinstance(workflow_id, str) and valid_name(workflow_id)):
+        remedy = "1 to 128 letters, digits or _.:@- that begin with a letter, a digit or _"
+        raise UnknownEvent(f"workflowId is {workflow_id!r}; it must be {remedy}")
     request = StartRequest(
         workflow=str(event["workflow"]),
         input=checked_copy(event.get("input")),
-        workflow_id=None if workflow_id is None else str(workflow_id),
+        workflow_id=workflow_id,
     )
     started = app.front_door.start(request)
     return {"workflowId": started.snapshot.workflow_id, "status": started.snapshot.status.value}

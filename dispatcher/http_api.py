@@ -69,8 +69,9 @@ class Request:
     def idempotency_key(self) -> str | None:
         """The Idempotency-Key header, if there is one."""
         key = self.headers.get("idempotency-key")
-        if key is not None and not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX:
-            raise RequestFault(400, f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_CHARACTERS_MAX} characters")
+        if key is not None and not (1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX and key.isprintable()):
+            most = IDEMPOTENCY_KEY_CHARACTERS_MAX
+            raise RequestFault(400, f"Idempotency-Key must have 1 to {most} printable characters")
         return key
 
 
@@ -276,10 +277,12 @@ def _accepted(workflow_id: str, fresh: bool) -> Response:
 
 
 def _response(status: int, body: JsonObject, *, content_type: str = "application/json") -> Response:
+    # A fault may quote a lone surrogate of the request: it has no UTF-8, but its escape is JSON.
+    text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace").decode()
     return {
         "statusCode": status,
         "headers": {"content-type": content_type, "cache-control": "no-store"},
-        "body": json.dumps(body, ensure_ascii=False),
+        "body": text,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import urllib.request
 from typing import TYPE_CHECKING, Final, Self
 
 import boto3
@@ -68,4 +69,9 @@ class Emulator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.stop()
+        try:
+            # moto's state is the process's, not the server's: the next emulator must not begin with it.
+            reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  (its own URL)
+            urllib.request.urlopen(reset, timeout=5).close()  # noqa: S310
+        finally:
+            self._server.stop()

@@ -1,0 +1,1 @@
+"""One test class a port, run on every backend."""

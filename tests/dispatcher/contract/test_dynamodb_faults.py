@@ -1,0 +1,248 @@
+"""The RunStore on DynamoDB when answers are lost, late, short or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from moto.core.models import botocore_stubber
+
+from dispatcher.dynamodb_store import DynamoDbRunStore
+from dispatcher.errors import Retryable, RunFinished, Terminal
+from dispatcher.ports import RunStore, Signal
+from dispatcher.table_schema import inbox_sort_key
+from engine import Status
+from tests.dispatcher.contract.backends import DynamoDb, head_of
+from tests.dispatcher.wiretap import Action, Call, answer_500, client_error, lose_the_answer, raising
+
+LOST = {"connection lost": lose_the_answer, "answer 500": answer_500}
+
+SIGNAL = Signal("run-1", "go", "s1", {"n": 1}, 100)
+
+
+@pytest.mark.parametrize("fault", LOST)
+class TestDoneButReportedAsFailed:
+    """A write was done and its answer lost: Retryable, and the same write again counts as done."""
+
+    def test_create(self, table: DynamoDb, fault: str) -> None:
+        """The writer knows its own head again."""
+        table.tap.on("PutItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.create(head_of())
+        assert table.store.create(head_of()) is None
+
+    def test_commit(self, table: DynamoDb, fault: str) -> None:
+        """By writer_id and version: it had won."""
+        table.store.create(head_of())
+        table.tap.on("UpdateItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.commit(head_of(version=1), mark_ms=None)
+        assert table.store.commit(head_of(version=1), mark_ms=None) is True
+
+    def test_a_commit_that_another_writer_has_overtaken(self, table: DynamoDb, fault: str) -> None:
+        """It was done, but the run went on since: the repeat is a stale writer like any other."""
+        table.store.create(head_of())
+        table.tap.on("UpdateItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.commit(head_of(version=1), mark_ms=None)
+        assert table.store.commit(head_of(version=2), mark_ms=None) is True
+        assert table.store.commit(head_of(version=1), mark_ms=None) is False
+
+    def test_a_signal(self, table: DynamoDb, fault: str) -> None:
+        """The repeat finds it delivered, once."""
+        table.store.create(head_of())
+        table.tap.on("TransactWriteItems", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.add_signal(SIGNAL, due_at_ms=500)
+        assert table.store.add_signal(SIGNAL, due_at_ms=500) is False
+        assert table.store.oldest_signal("run-1", ["go"], besides=[]) == SIGNAL
+
+    def test_a_definition_and_a_removal(self, table: DynamoDb, fault: str) -> None:
+        """Both may be done again."""
+        table.tap.on("PutItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.put_definition("chain", "1", {"a": 1})
+        table.store.put_definition("chain", "1", {"a": 1})
+        table.store.create(head_of())
+        table.store.add_signal(SIGNAL, due_at_ms=500)
+        table.tap.on("DeleteItem", "after", LOST[fault])
+        key = inbox_sort_key("go", 100, "s1")
+        with pytest.raises(Retryable):
+            table.store.remove_from_inbox("run-1", [key])
+        table.store.remove_from_inbox("run-1", [key])
+        assert table.store.oldest_signal("run-1", ["go"], besides=[]) is None
+
+    def test_a_moved_mark(self, table: DynamoDb, fault: str) -> None:
+        """The mark is not as it was read any more: the repeat does nothing, and the sweep comes back to the run."""
+        table.store.create(head_of())
+        head = table.store.load("run-1")
+        assert head is not None
+        table.tap.on("UpdateItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.move_mark(head, due_at_ms=2000, grace_ms=None)
+        assert table.store.move_mark(head, due_at_ms=2000, grace_ms=None) is False
+
+
+class TestTheSdksOwnRetry:
+    """botocore repeats a request whose answer was a 500: the condition fails because of the first one."""
+
+    @pytest.fixture
+    def retrying(self, table: DynamoDb) -> DynamoDbRunStore:
+        """A store whose client retries, and whose first conditional write is done and answered with a 500."""
+        session_client = table.observer.new_dynamodb(Config(retries={"mode": "legacy", "max_attempts": 1}))
+        lost: set[str] = set()
+
+        def lose_first(request: Any, event_name: str, **_: object) -> Any:
+            operation = event_name.rsplit(".", 1)[-1]
+            if operation in lost or operation not in {"PutItem", "UpdateItem"}:
+                return None
+            lost.add(operation)
+            done = botocore_stubber(event_name, request)
+            assert done is not None
+            assert done.status_code == 200
+            return AWSResponse(request.url, 500, HTTPHeaders(), _Raw(b"{}"))
+
+        events: Any = session_client.meta.events
+        events.register_first("before-send", lose_first)
+        return DynamoDbRunStore(session_client, table.table_name)
+
+    def test_is_known_as_the_same_write(self, retrying: DynamoDbRunStore) -> None:
+        """Create and commit say that they were done; nothing was written twice."""
+        assert retrying.create(head_of()) is None
+        assert retrying.commit(head_of(version=1), mark_ms=None) is True
+        head = retrying.load("run-1")
+        assert head is not None
+        assert head.version == 1
+
+
+class _Raw:
+    """A body as urllib3 has it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: object) -> list[bytes]:
+        """The body in one piece."""
+        return [self._body]
+
+
+class TestAShortAnswer:
+    """DynamoDB Local gives no old item with a failed condition: the head is read strongly instead."""
+
+    @pytest.fixture
+    def short(self, table: DynamoDb) -> DynamoDb:
+        """A table whose failed conditions say nothing of the item in the way."""
+
+        def forget(parsed: dict[str, Any], **_: object) -> None:
+            if "Error" in parsed:
+                assert parsed.pop("Item")
+
+        client = table.observer.new_dynamodb(Config(retries={"total_max_attempts": 1}))
+        client.meta.events.register("after-call", forget)
+        return DynamoDb(DynamoDbRunStore(client, table.table_name), table.observer, table.tap, table.table_name)
+
+    def test_a_repeated_write_is_known(self, short: DynamoDb) -> None:
+        """As with the old item at hand."""
+        assert short.store.create(head_of()) is None
+        assert short.store.create(head_of()) is None
+        assert short.store.commit(head_of(version=1), mark_ms=None) is True
+        assert short.store.commit(head_of(version=1), mark_ms=None) is True
+
+    def test_another_writer_is_known(self, short: DynamoDb) -> None:
+        """Its head is given, or the commit has lost."""
+        short.store.create(head_of())
+        existing = short.store.create(head_of(writer_id="other"))
+        assert existing is not None
+        assert existing.writer_id == "writer-0"
+        short.store.commit(head_of(version=1), mark_ms=None)
+        assert short.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is False
+
+
+def test_what_a_head_does_not_know_survives_a_commit(table: DynamoDb) -> None:
+    """An operator's hold is on the item, not in the head: commits and moved marks leave it there."""
+    table.store.create(head_of())
+    table.set("run-1", "hold", {"S": "because"})
+    assert table.store.commit(head_of(version=1), mark_ms=7000)
+    head = table.store.load("run-1")
+    assert head is not None
+    assert table.store.move_mark(head, due_at_ms=None, grace_ms=None)
+    assert table.store.add_signal(SIGNAL, due_at_ms=500)
+    (item,) = [found for found in table.items() if isinstance(found, dict) and found["sk"]["S"] == "head"]
+    assert item["hold"] == {"S": "because"}
+
+
+CALLS: dict[str, tuple[str, Callable[[RunStore], object]]] = {
+    "load": ("GetItem", lambda store: store.load("run-1")),
+    "create": ("PutItem", lambda store: store.create(head_of("run-2"))),
+    "commit": ("UpdateItem", lambda store: store.commit(head_of(version=1), mark_ms=None)),
+    "move_mark": ("UpdateItem", lambda store: store.move_mark(head_of(), due_at_ms=1, grace_ms=None)),
+    "add_signal": ("TransactWriteItems", lambda store: store.add_signal(SIGNAL, due_at_ms=1)),
+    "oldest_signal": ("Query", lambda store: store.oldest_signal("run-1", ["go"], besides=[])),
+    "remove_from_inbox": ("DeleteItem", lambda store: store.remove_from_inbox("run-1", ["inbox#a"])),
+    "due_marks": ("Query", lambda store: store.due_marks(0, until_ms=1, limit=1)),
+    "put_definition": ("PutItem", lambda store: store.put_definition("a", "1", {})),
+    "load_definition": ("GetItem", lambda store: store.load_definition("a", "1")),
+    "check": ("GetItem", lambda store: store.check()),
+}
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_every_call_is_classified(table: DynamoDb, method: str) -> None:
+    """No method lets an error of botocore through: it is Retryable or Terminal, whichever call it is."""
+    table.store.create(head_of())
+    operation, call = CALLS[method]
+    faults: list[tuple[Action, type[Exception]]] = [
+        (lose_the_answer, Retryable),
+        (raising("ThrottlingException"), Retryable),
+        (raising("ProvisionedThroughputExceededException"), Retryable),
+        (raising("InternalServerError", status=500), Retryable),
+        (raising("AccessDeniedException"), Terminal),
+        (raising("ResourceNotFoundException"), Terminal),
+    ]
+    for fault, kind in faults:
+        table.tap.on(operation, "before", fault)
+        with pytest.raises(kind):
+            call(table.store)
+
+
+def _cancelled(*codes: str) -> Action:
+    def act(call: Call) -> None:
+        reasons = [{"Code": code} for code in codes]
+        raise client_error(call.operation, "TransactionCanceledException", CancellationReasons=reasons)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("reasons", "kind"),
+    [
+        (("None", "None", "TransactionConflict"), Retryable),
+        (("ThrottlingError", "None", "None"), Retryable),
+        (("ProvisionedThroughputExceeded", "TransactionConflict", "None"), Retryable),
+        (("None", "None", "ConditionalCheckFailed"), RunFinished),
+        (("None", "TransactionConflict", "ConditionalCheckFailed"), RunFinished),
+        (("None", "ValidationError", "None"), Terminal),
+    ],
+)
+def test_a_cancelled_signal_is_judged_by_its_reasons(
+    table: DynamoDb, reasons: tuple[str, ...], kind: type[Exception]
+) -> None:
+    """Conflicts pass; a failed condition on the head says that the run has ended; what is invalid stays so."""
+    table.store.create(head_of(status=Status.PAUSED))
+    table.tap.on("TransactWriteItems", "before", _cancelled(*reasons))
+    with pytest.raises(kind):
+        table.store.add_signal(SIGNAL, due_at_ms=1)
+
+
+def test_reads_of_a_run_are_strong(table: DynamoDb) -> None:
+    """Every read but that of the index asks for consistency."""
+    table.store.create(head_of())
+    table.store.load("run-1")
+    table.store.oldest_signal("run-1", ["go"], besides=[])
+    reads = [call for call in table.tap.calls if not call.writes]
+    assert len(reads) == 2
+    assert all(call.parameters["ConsistentRead"] for call in reads)

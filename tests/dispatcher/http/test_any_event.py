@@ -1,0 +1,139 @@
+"""Whatever a caller sends: an answer, never an exception, and never a 5xx."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dispatcher.bootstrap import Adapters, App
+from dispatcher.front_door import StartRequest
+from dispatcher.memory import InMemoryRunStore, InMemoryStepQueue
+from dispatcher.messages import Delivery, decode
+from tests.dispatcher import examples
+from tests.dispatcher.settings import SETTINGS, NoSecret
+from workflows import registry as content
+
+NOW_MS = 1_772_442_000_000
+
+
+def _app() -> App:
+    registry = examples.wait()
+    for definition in content.workflows.values():
+        for node_type, node in content.node_definitions.items():
+            if node_type not in registry.node_definitions:
+                registry.add_node(node_type, node)
+        registry.add(definition)
+    queue = InMemoryStepQueue(lambda: NOW_MS)
+    app = App(SETTINGS, Adapters(InMemoryRunStore(), queue, NoSecret(), now_ms=lambda: NOW_MS), registry)
+    app.front_door.start(StartRequest(workflow="wait", workflow_id="run-1"))
+    while messages := queue.receive():
+        for message in messages:
+            app.dispatcher.deliver(Delivery(message.message_id, 1, decode(message.body)))
+            queue.delete(message.message_id)
+    return app
+
+
+# Lone surrogates included: no UTF-8 has them, but JSON can spell them.
+TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=10,
+)
+PARTS = (
+    st.sampled_from(
+        ["workflows", "runs", "wait", "content-approval", "run-1", "signals", "go", "resume", "webhooks", "health", ""]
+    )
+    | TEXT
+)
+PATHS = st.lists(PARTS, max_size=5).map(lambda parts: "/" + "/".join(parts))
+ROUTES = st.sampled_from(
+    [
+        ("POST", "/workflows/wait/runs"),
+        ("POST", "/workflows/content-approval/runs"),
+        ("GET", "/runs/run-1"),
+        ("POST", "/runs/run-1/signals/go"),
+        ("POST", "/runs/run-1/resume"),
+        ("GET", "/health"),
+    ]
+)
+START = st.fixed_dictionaries(
+    {},
+    optional={
+        "input": JSON,
+        "workflowId": TEXT | st.just("run-1") | JSON,
+        "tags": st.dictionaries(TEXT, TEXT | JSON, max_size=3) | JSON,
+        "tenant": TEXT | JSON,
+    },
+)
+BODIES = st.none() | TEXT | (JSON | START).map(json.dumps) | JSON
+HEADERS = st.dictionaries(
+    TEXT | st.sampled_from(["Idempotency-Key", "if-none-match", "content-type"]), TEXT | JSON, max_size=3
+)
+
+
+def _event(route: tuple[object, object], body: object, headers: object, encoded: object) -> dict[str, object]:
+    method, path = route
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": headers,
+        "requestContext": {"http": {"method": method, "path": path}},
+        "body": body,
+        "isBase64Encoded": encoded,
+    }
+
+
+WELL_FORMED = st.builds(
+    _event, ROUTES | st.tuples(st.sampled_from(["GET", "POST"]), PATHS), BODIES, HEADERS, st.booleans()
+)
+ANY = st.builds(_event, st.tuples(JSON, JSON | PATHS), BODIES | JSON, HEADERS | JSON, JSON) | st.dictionaries(
+    st.sampled_from(["rawPath", "headers", "requestContext", "body", "isBase64Encoded"]), JSON
+)
+
+_OPTIONS = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+
+
+def _answers(app: App, event: Mapping[str, object]) -> None:
+    answer: Any = app.http_api.handle(event)
+    assert 200 <= answer["statusCode"] < 500, answer
+    # What goes out has a UTF-8 form, as the platform will want.
+    answer["body"].encode()
+    if answer["body"]:
+        body = json.loads(answer["body"])
+        if answer["statusCode"] >= 400:
+            assert body["status"] == answer["statusCode"]
+            assert {"type", "title", "status", "detail"} <= set(body)
+    for value in answer["headers"].values():
+        assert "\n" not in value
+        assert "\r" not in value
+
+
+_START = ("POST", "/workflows/wait/runs")
+
+
+@_OPTIONS
+@example(_event(_START, '{"\\ud800": 1}', {}, encoded=False))
+@example(_event(_START, '{"tags": {"\\udfff": "a"}}', {}, encoded=False))
+@example(_event(_START, "{}", {"Idempotency-Key": "\ud800"}, encoded=False))
+@example(_event(("POST", "/runs/run-1/signals/go"), "1", {"Idempotency-Key": "\ud800"}, encoded=False))
+@example(_event(("GET", "/\ud800"), None, {}, encoded=False))
+@example(_event(_START, "ü", {}, encoded=True))
+@given(WELL_FORMED)
+def test_any_request(event: Mapping[str, object]) -> None:
+    """Any method, path, header and body on the routes there are."""
+    _answers(APP, event)
+
+
+@_OPTIONS
+@given(ANY)
+def test_any_event(event: Mapping[str, object]) -> None:
+    """Events that API Gateway would never make."""
+    _answers(APP, event)
+
+
+APP = _app()

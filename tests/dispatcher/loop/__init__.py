@@ -1,0 +1,1 @@
+"""The whole loop: real handlers, real clients, moto behind them, virtual time."""

@@ -1,0 +1,116 @@
+"""Every file in events/ is fed to the real handler, and does what is written here beside its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from dispatcher.handler import UnknownEvent, handle
+from engine import Status
+from engine.errors import UnknownWorkflow
+from local.poller import FunctionContext
+from tests.dispatcher.conftest import NewLoop
+from tests.dispatcher.moto_loop import MotoLoop
+from workflows import registry
+
+EVENTS: Final = Path(__file__).parents[2] / "events"
+
+Check = Callable[[MotoLoop, Any], None]
+
+
+def _status(expected: int, **body: object) -> Check:
+    def check(_loop: MotoLoop, answer: Any) -> None:
+        assert answer["statusCode"] == expected, answer
+        document = json.loads(answer["body"])
+        assert {name: document.get(name) for name in body} == body
+
+    return check
+
+
+def _batch(loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"batchItemFailures": []}
+    assert loop.snapshot("order-7").version == 1
+
+
+def _malformed(loop: MotoLoop, answer: Any) -> None:
+    _batch(loop, answer)
+    assert [body for body, _ in loop.parked()] == ["this is no JSON"]
+
+
+def _swept(_loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"lookedAt": 0, "sent": 0, "pushed": 0, "removed": 0}
+
+
+def _started(loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"workflowId": "article-43", "status": "active"}
+    assert loop.snapshot("article-43").status is Status.ACTIVE
+
+
+# What each file does to a deployment of the example workflows where the run order-7 has just been started.
+OUTCOMES: Final[dict[str, Check]] = {
+    "direct": _started,
+    "http-get": _status(200, workflowId="order-7", status="active", version=0),
+    "http-get-unknown": _status(404, status=404),
+    "http-health": _status(200, status="ok"),
+    "http-resume": _status(202, accepted=True, repeated=False),
+    "http-signal": _status(202, accepted=True, repeated=False),
+    "http-start": _status(202, workflowId="article-42", status="active"),
+    "http-start-base64": _status(202, status="active"),
+    "http-start-invalid": _status(422, title="Unprocessable content"),
+    "http-webhook": _status(404, title="Not found"),
+    "queue-batch": _batch,
+    "queue-batch-malformed": _malformed,
+    "schedule": _swept,
+}
+
+
+@pytest.fixture
+def loop(new_loop: NewLoop) -> MotoLoop:
+    """The example workflows, with one run."""
+    loop = new_loop(registry)
+    loop.start("content-approval", {"title": "On Queues", "text": "They are lines."}, run="order-7")
+    return loop
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EVENTS.glob("*")))
+def test_a_sample_event_does_what_is_documented(loop: MotoLoop, name: str) -> None:
+    """Each file is one event as AWS sends it; a file without an outcome above fails here."""
+    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    OUTCOMES[name](loop, handle(loop.app, event, FunctionContext()))
+
+
+def test_every_outcome_has_its_file() -> None:
+    """None is documented that is not there."""
+    assert {path.name for path in EVENTS.iterdir()} == {f"{name}.json" for name in OUTCOMES}
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"Records": "none"}, {"requestContext": {}}, {"workflow": 7}, {"detail-type": "Object Created"}]
+)
+def test_an_event_of_no_kind_is_refused_aloud(loop: MotoLoop, event: dict[str, object]) -> None:
+    """Silence would look like success: the error names the kinds there are."""
+    with pytest.raises(UnknownEvent, match="queue batch"):
+        handle(loop.app, event, FunctionContext())
+
+
+def test_a_direct_call_starts_a_run_once(loop: MotoLoop) -> None:
+    """The same call again finds the same run; an unknown workflow is an error the caller sees."""
+    event = {"workflow": "content-approval", "workflowId": "a", "input": {"title": "t", "text": ""}}
+    for _ in range(2):
+        assert handle(loop.app, event, FunctionContext()) == {"workflowId": "a", "status": "active"}
+    with pytest.raises(UnknownWorkflow):
+        handle(loop.app, {"workflow": "nobody"}, FunctionContext())
+
+
+@pytest.mark.parametrize("workflow_id", ["a~b", "", "a/b", "r" * 200, "a#b", 7])
+def test_a_direct_call_s_id_is_checked_as_well(loop: MotoLoop, workflow_id: object) -> None:
+    """The tilde is a child's; nothing is written under an id that no path could name."""
+    before = loop.items()
+    event = {"workflow": "content-approval", "workflowId": workflow_id, "input": {"title": "t", "text": ""}}
+    with pytest.raises(ValueError, match="workflowId"):
+        handle(loop.app, event, FunctionContext())
+    assert loop.items() == before

@@ -296,15 +296,14 @@ def _key(partition: str, sort_key: str) -> _Item:
 
 
 def _head_attributes(head: Head) -> _Item:
-    attributes: _Item = {
+    return {
+        "body": {"B": encode_body(head)},
         "version": {"N": str(head.version)},
         "writer_id": {"S": head.writer_id},
+        "by": {"S": head.by or ""},
         "status": {"S": head.snapshot.status.value},
         "schema": {"N": str(HEAD_SCHEMA)},
-        "body": {"B": encode_body(head)},
     }
-    attributes["by"] = {"S": head.by or ""}
-    return attributes
 
 
 def _head(item: Mapping[str, AttributeValueTypeDef]) -> Head:

@@ -81,7 +81,7 @@ def _data_faults(
 def _is_certain(kind: str, location: tuple[int | str, ...], data: JsonValue, known: NodeDefinition) -> bool:
     """Whether a fault stands whatever the expressions in the data will give.
 
-    What an expression gives is known when it is evaluated; that a field is missing, or one too many, is known now,
+    What an expression gives is known when it is evaluated; that a part is missing, or one too many, is known now,
     unless it depends on the member of a union that the expressions decide for.
     """
     if known.raw is True or (known.raw and location and location[0] in known.raw):
@@ -89,7 +89,7 @@ def _is_certain(kind: str, location: tuple[int | str, ...], data: JsonValue, kno
     if kind in {"missing", "extra_forbidden"}:
         holder = _deepest(data, location[:-1])
         within_union = len(location_in(data, location[:-1], missing=False)) < len(location) - 1
-        return isinstance(holder, dict) and not (within_union and has_template(holder))
+        return isinstance(holder, dict | list) and not (within_union and has_template(holder))
     return not has_template(_deepest(data, location))
 
 

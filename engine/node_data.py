@@ -17,7 +17,7 @@ from engine.definition import WorkflowDefinition, faults_of
 from engine.errors import Fault, InvalidDefinition, NeedsHost, WorkflowFailure
 from engine.json_value import JsonValue
 from engine.limits import NESTED_STEPS_MAX
-from engine.node_definition import NodeDefinition
+from engine.node_definition import Executor, NodeDefinition
 from engine.outcome import Output
 from engine.schema import faults_of_schema
 from engine.snapshot import Snapshot, Status
@@ -71,30 +71,51 @@ def node_from_data(
     if faults:
         raise InvalidDefinition(data.type, tuple(faults))
 
-    def executor(given: JsonValue, step: Step) -> Output:
-        return Output(_run(engine, given, step))
-
+    executor = _async_executor(engine) if engine.is_async else _executor(engine)
     executor.__doc__ = data.description
     return data.type, NodeDefinition(executor, input=data.input, output=data.output, handles=(), metadata=data.metadata)
 
 
-def _run(engine: WorkflowEngine, given: JsonValue, step: Step) -> JsonValue:
+def _executor(engine: WorkflowEngine) -> Executor:
+    def execute(given: JsonValue, step: Step) -> Output:
+        snapshot, host, payload = _initial(engine, given, step), _host(step), given
+        for _ in range(NESTED_STEPS_MAX):
+            snapshot, payload = engine.execute_step(snapshot, payload, step.globals, host=host), None
+            if snapshot.status is not Status.ACTIVE:
+                break
+        return _end(snapshot)
+
+    return execute
+
+
+def _async_executor(engine: WorkflowEngine) -> Executor:
+    async def execute(given: JsonValue, step: Step) -> Output:
+        snapshot, host, payload = _initial(engine, given, step), _host(step), given
+        for _ in range(NESTED_STEPS_MAX):
+            snapshot, payload = await engine.execute_step_async(snapshot, payload, step.globals, host=host), None
+            if snapshot.status is not Status.ACTIVE:
+                break
+        return _end(snapshot)
+
+    return execute
+
+
+def _initial(engine: WorkflowEngine, given: JsonValue, step: Step) -> Snapshot:
+    return engine.create_initial_snapshot(f"{step.workflow_id}/{step.node_id}", input=given)
+
+
+def _host(step: Step) -> Host:
     # The step's own key is the nonce within: keys inside differ from any other step's, and repeat with this one.
     # Nothing announces: to plugins these are steps, and no run of their own.
-    host = Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms, announces=True)
-    snapshot = engine.create_initial_snapshot(f"{step.workflow_id}/{step.node_id}", input=given)
-    payload = given
-    for _ in range(NESTED_STEPS_MAX):
-        snapshot = engine.execute_step(snapshot, payload, step.globals, host=host)
-        payload = None
-        if snapshot.status is not Status.ACTIVE:
-            return _end(snapshot)
-    raise WorkflowFailure("NestedStepsExceeded", f"the node's workflow made {NESTED_STEPS_MAX} steps without an end")
+    return Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms, announces=True)
 
 
-def _end(snapshot: Snapshot) -> JsonValue:
+def _end(snapshot: Snapshot) -> Output:
     if snapshot.status is Status.COMPLETED:
-        return snapshot.output
+        return Output(snapshot.output)
+    if snapshot.status is Status.ACTIVE:
+        endless = f"the node's workflow made {NESTED_STEPS_MAX} steps without an end"
+        raise WorkflowFailure("NestedStepsExceeded", endless)
     if snapshot.status is Status.PAUSED:
         raise NeedsHost(f"{snapshot.current_node_id!r} waits, which a node cannot; run the workflow by core:workflow")
     # A retry within would have to wait: the error is the step's, and so is the choice to retry it.

@@ -237,6 +237,11 @@ class WorkflowEngine:
                 break
         return snapshot
 
+    @property
+    def is_async(self) -> bool:
+        """Whether the executor of any node is async."""
+        return any(node.definition is not None and node.definition.is_async for node in self._nodes.values())
+
     def announce(self, before: Snapshot, after: Snapshot) -> None:
         """Calls the plugins' run hooks (start, pause, complete, fail) for a transition that is saved."""
         if self._has_plugins:

@@ -38,7 +38,8 @@ def nodes() -> str:
         "Every registry has these. This page is written by `docs/generate.py` from what",
         "`registry.describe_node_types()` gives to editors. Fields marked with a star must be there; any field takes",
         "an expression. The types marked *described only* do I/O or make other runs: definitions are checked against",
-        "them, and a step of theirs fails with `NeedsHost`, for no executor of them is here yet.",
+        "them, and a step of theirs fails with `NeedsHost`, for no executor of them is here yet. `workflow` and",
+        "`branches` are taken as written: the expressions of a definition in there are the child's own.",
     ]
     for description in Registry().describe_node_types():
         if isinstance(description, dict):

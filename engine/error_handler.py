@@ -53,7 +53,7 @@ class ErrorHandler(Protocol):
         """When to try again, or None to give up: a catch edge is taken then, or the run fails.
 
         Raises:
-            ValueError, ExpressionError: the policy itself is broken; the step fails with InvalidRetryPolicy.
+            Exception: whatever it raises, the step fails with InvalidRetryPolicy, which tells both errors.
         """
         ...
 

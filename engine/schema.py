@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _FAULTS_MAX = 20
 
+# Rules whose messages quote items of the value.
+_QUOTING_PARTS = frozenset({"items", "prefixItems", "unevaluatedItems"})
+
 
 def schema_faults(schema: Mapping[str, object], value: JsonValue) -> tuple[Fault, ...]:
     """What is wrong with a value by a JSON Schema; empty when nothing is, 20 at most.
@@ -27,8 +30,12 @@ def schema_faults(schema: Mapping[str, object], value: JsonValue) -> tuple[Fault
     faults: list[Fault] = []
     try:
         for error in _validator(_Key(schema)).iter_errors(value):
-            path, message = json_path(tuple(error.absolute_path)), _unquoted(error.message, repr(error.instance))
-            faults.append(Fault(path, f"{message} (rule: {error.validator})"))
+            message = "more or other items than allowed"
+            if error.validator not in _QUOTING_PARTS:
+                message = _unquoted(error.message, repr(error.instance))
+            faults.append(
+                Fault(json_path(tuple(error.absolute_path)), f"{message} (rule: {error.validator or 'false'})")
+            )
             if len(faults) == _FAULTS_MAX:
                 break
     except Exception as error:  # noqa: BLE001  (an unknown type, a $ref to nothing or to itself, a broken pattern)

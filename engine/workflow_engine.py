@@ -406,10 +406,11 @@ class WorkflowEngine:
         try:
             decision = self._error_handler.handle(failure)
             wait_ms = 0 if decision is None else round(decision.wait_ms)
-        except (ValueError, OverflowError, ExpressionError) as broken:
+        except Exception as broken:  # noqa: BLE001  (a handler that fails must not keep the step from failing)
             decision, wait_ms = None, 0
             # Catch edges about the step's own error still know it.
-            message = f"{broken}; the step's own error was {error}"
+            kind = "" if isinstance(broken, ValueError | ExpressionError) else f"{type(broken).__name__}: "
+            message = f"{kind}{broken}; the step's own error was {error}"
             error = StepError("InvalidRetryPolicy", message, error.lineage | {"InvalidRetryPolicy"})
         if decision is not None:
             return Rescheduled(error, now_ms + wait_ms, decision.counts)

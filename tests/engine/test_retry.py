@@ -171,11 +171,11 @@ def test_a_failure_that_repeats_itself_is_executed_once() -> None:
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
-        ({"maxAttempts": "{{ 'many' }}", "interval": 1}, "maxAttempts is 'many'"),
+        ({"maxAttempts": "{{ 'many' }}", "interval": 1}, "maxAttempts is a str"),
         ({"maxAttempts": 3, "interval": "{{ 0 - 1 }}"}, "interval is -1"),
         ({"maxAttempts": 3, "interval": 10**400}, "interval is an integer too large"),
         ({"maxAttempts": 3, "interval": "{{ 1 / 0 }}"}, "Infinity"),
-        ({"maxAttempts": 3, "interval": 1, "maxInterval": "{{ null }}"}, "maxInterval is None"),
+        ({"maxAttempts": 3, "interval": 1, "maxInterval": "{{ null }}"}, "maxInterval is a NoneType"),
     ],
 )
 def test_a_policy_that_cannot_be_worked_out_fails_the_step_by_name(policy: JsonObject, said: str) -> None:

@@ -105,7 +105,7 @@ class App:
     @cached_property
     def tokens(self) -> WebhookTokens:
         """Webhook tokens of this deployment."""
-        return WebhookTokens(self.adapters.secrets, self.settings.public_url)
+        return WebhookTokens(self.adapters.secrets, self.settings.public_url, self.adapters.now_ms)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -177,11 +177,12 @@ class Dispatcher:
         resumed = work.pending.resumed if work.pending is not None else None
         payload = snapshot.input if work.pending is not None and resumed is None else None
         trouble: list[DispatchError] = []
+        here = WaitAddress(snapshot.current_node_id or "", snapshot.visit, snapshot.resumes)
         host = Host(
             nonce=head.nonce,
             deadline_ms=deadline_ms,
             callback_url=lambda address: self._link(head, address, trouble),
-            signal_url=lambda signal: self._link(head, signal, trouble),
+            signal_url=lambda signal: self._link(head, here, trouble, signal),
             announces=True,
         )
         following = engine.execute_step(
@@ -198,9 +199,9 @@ class Dispatcher:
             raise trouble[0]
         return following
 
-    def _link(self, head: Head, target: WaitAddress | str, trouble: list[DispatchError]) -> str:
+    def _link(self, head: Head, address: WaitAddress, trouble: list[DispatchError], signal: str | None = None) -> str:
         try:
-            return self.tokens.url(head, target)
+            return self.tokens.url(head, address, signal)
         except DispatchError as error:
             trouble.append(error)
             raise
@@ -263,7 +264,11 @@ class Dispatcher:
     def _send_later(self, head: Head) -> None:
         """Sends the continuation for the time the head is due, unless that is the due mark's business."""
         due_at_ms, now = head.snapshot.due_at_ms, self.now_ms()
-        if due_at_ms is None or beyond_the_queue(due_at_ms, now):
+        if due_at_ms is None:
+            return
+        # The mark owns what is beyond the queue, if it is there: another's clock may have seen the time within reach.
+        marked = head.due_at_ms is not None and head.due_at_ms <= due_at_ms
+        if marked and beyond_the_queue(due_at_ms, now):
             return
         message = Continuation(head.workflow_id, head.version)
         self.queue.send(message, delay_seconds=delay_seconds_until(due_at_ms, now))

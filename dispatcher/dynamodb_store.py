@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from dispatcher.due import shard_of
 from dispatcher.errors import ItemTooLarge, RunFinished, calling_aws, error_code
 from dispatcher.head import HEAD_SCHEMA, Head, decode_body, encode_body
-from dispatcher.limits import INBOX_PAGE_ITEMS, ITEM_BYTES_MAX
+from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, ITEM_BYTES_MAX
 from dispatcher.ports import DueMark, Signal
 from dispatcher.table_schema import (
     DUE_AT,
@@ -55,6 +55,7 @@ _MARK_STILL_ABSENT: Final = f"attribute_not_exists({DUE_AT})"
 _NOT_TERMINAL: Final = f"NOT #status IN ({', '.join(f':terminal{i}' for i in range(len(_TERMINAL)))})"
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_CONFLICT: Final = "TransactionConflictException"
 
 
 class DynamoDbRunStore:
@@ -101,24 +102,30 @@ class DynamoDbRunStore:
         assignments = ", ".join(f"{reserved.get(name, name)} = :{name}" for name in attributes)
         values = {f":{name}": value for name, value in attributes.items()}
         with calling_aws():
-            try:
-                self._client.update_item(
-                    TableName=self._table_name,
-                    Key=_key(run_partition(head.workflow_id), HEAD_SORT_KEY),
-                    UpdateExpression=f"SET {assignments} REMOVE grace",
-                    ConditionExpression=_VERSION_UNCHANGED,
-                    ExpressionAttributeNames=_NAMES,
-                    ExpressionAttributeValues={**values, ":previous": {"N": str(head.version - 1)}},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-                existing = self._item_in_the_way(error, head.workflow_id)
-                return (
-                    existing is not None and existing.version == head.version and existing.writer_id == head.writer_id
-                )
+            for tries_left in reversed(range(CONFLICT_TRIES)):
+                try:
+                    self._client.update_item(
+                        TableName=self._table_name,
+                        Key=_key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+                        UpdateExpression=f"SET {assignments} REMOVE grace",
+                        ConditionExpression=_VERSION_UNCHANGED,
+                        ExpressionAttributeNames=_NAMES,
+                        ExpressionAttributeValues={**values, ":previous": {"N": str(head.version - 1)}},
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    )
+                except ClientError as error:
+                    if error_code(error) == _CONDITION_FAILED:
+                        return self._is_own_write(error, head)
+                    # A signal's transaction is in the way: over in milliseconds, and botocore does not try again.
+                    if not tries_left or error_code(error) != _CONFLICT:
+                        raise
+                else:
+                    break
         return True
+
+    def _is_own_write(self, error: ClientError, head: Head) -> bool:
+        existing = self._item_in_the_way(error, head.workflow_id)
+        return existing is not None and existing.version == head.version and existing.writer_id == head.writer_id
 
     def add_signal(self, signal: Signal, *, due_at_ms: int) -> bool:
         """See RunStore."""
@@ -155,7 +162,7 @@ class DynamoDbRunStore:
         ]
         with calling_aws():
             try:
-                self._client.transact_write_items(TransactItems=writes)
+                self._transact(writes, token=signal.signal_id)
             except ClientError as error:
                 failed = _failed_conditions(error)
                 if failed is None:
@@ -164,6 +171,17 @@ class DynamoDbRunStore:
                     return False
                 raise RunFinished(f"run {signal.workflow_id!r} has ended") from None
         return True
+
+    def _transact(self, writes: Sequence[TransactWriteItemTypeDef], *, token: str) -> None:
+        """A transaction, again at once when a step's commit was in its way: botocore does not repeat those."""
+        for tries_left in reversed(range(CONFLICT_TRIES)):
+            try:
+                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token[:36])
+            except ClientError as error:
+                if not (tries_left and _only_conflicts(error)):
+                    raise
+            else:
+                return
 
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """See RunStore."""
@@ -327,6 +345,11 @@ def _packed(value: JsonValue, what: str) -> bytes:
 def _unpacked(body: bytes) -> JsonValue:
     value: JsonValue = json.loads(zlib.decompress(body))
     return value
+
+
+def _only_conflicts(error: ClientError) -> bool:
+    reasons = {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])}
+    return error_code(error) == "TransactionCanceledException" and reasons <= {"None", "TransactionConflict"}
 
 
 def _failed_conditions(error: ClientError) -> tuple[bool, ...] | None:

@@ -17,10 +17,10 @@ from dispatcher.errors import ItemTooLarge, RunFinished, Terminal
 from dispatcher.head import Head, Pending
 from dispatcher.messages import Continuation
 from dispatcher.ports import RunStore, StepQueue
-from dispatcher.signals import deliver, inbox_name
+from dispatcher.signals import deliver, inbox_name, nudge
 from dispatcher.table_schema import DUE_SHARDS
 from dispatcher.webhook_token import Claims, InvalidToken, WebhookTokens
-from engine import Snapshot, Status, WaitAddress
+from engine import Snapshot, WaitAddress
 from engine.definition import content_hash
 from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue
@@ -130,7 +130,7 @@ class FrontDoor:
             raise StartConflict(f"run {current.workflow_id!r} exists and began with another workflow or input")
         if current.version == 0:
             # Fresh, or an earlier call that may have died before it sent.
-            self.queue.send(Continuation(current.workflow_id, 0))
+            nudge(self.queue, Continuation(current.workflow_id, 0))
         return Started(current.snapshot, existing is None)
 
     def _run_id(self, request: StartRequest) -> str:
@@ -172,19 +172,19 @@ class FrontDoor:
         return self._deliver(head, name, signal_id, payload)
 
     def resume(self, workflow_id: str, payload: JsonValue, *, idempotency_key: str | None) -> bool:
-        """Delivers a payload to the wait the run is in, or, before it waits, as the signal ``resume``.
+        """Ends the wait the run is in; before it waits, delivers the signal ``resume``, kept for a wait of that name.
 
         Raises:
             NothingToResume: the run sleeps; nothing can be delivered to it.
             RunNotFound, RunFinished, PayloadTooLargeForRun: as for :meth:`signal`.
         """
-        snapshot = self._live(workflow_id).snapshot
-        name: str | None = DEFAULT_SIGNAL
-        if snapshot.status is Status.PAUSED and snapshot.wait is not None:
-            name = snapshot.wait.signal
-        if name is None:
+        head = self._live(workflow_id)
+        snapshot, wait = head.snapshot, head.snapshot.wait
+        if wait is None or snapshot.current_node_id is None:
+            return self.signal(workflow_id, DEFAULT_SIGNAL, payload, idempotency_key=idempotency_key)
+        if wait.signal is None:
             raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
-        return self.signal(workflow_id, name, payload, idempotency_key=idempotency_key)
+        return self._end_wait(head, WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes), payload)
 
     def webhook(self, token: str, payload: JsonValue) -> bool:
         """Delivers a payload by capability URL; the first one counts. Returns False for a repeat.
@@ -195,28 +195,26 @@ class FrontDoor:
             PayloadTooLargeForRun: nothing was written.
         """
         head, claims = self._open_wait(token)
-        if isinstance(claims.target, str):
-            return self._deliver(head, claims.target, _digest(f"webhook\0{token}"), payload)
-        # One wait, one signal, by whichever of its links: whatever comes second is a repeat of the first.
-        name = inbox_name(claims.target)
-        return self._deliver(head, name, _digest(f"webhook\0{name}"), payload)
+        if claims.signal is None:
+            return self._end_wait(head, claims.address, payload)
+        link = f"{inbox_name(claims.address)}\0{claims.signal}"
+        return self._deliver(head, claims.signal, _digest(f"link\0{link}"), payload)
+
+    def _end_wait(self, head: Head, address: WaitAddress, payload: JsonValue) -> bool:
+        # One wait, one end, by whichever link or call: whatever comes second is a repeat of the first.
+        name = inbox_name(address)
+        return self._deliver(head, name, _digest(f"wait\0{name}"), payload)
 
     def describe_webhook(self, token: str) -> JsonObject:
         """What a capability URL is for. Changes nothing. Raises as :meth:`webhook` does."""
         head, claims = self._open_wait(token)
-        wait, target = head.snapshot.wait, claims.target
-        node_id: str | None = None
-        signal: str | None = None
-        if isinstance(target, str):
-            signal = target
-        else:
-            node_id = target.node_id
-            if wait is not None and head.snapshot.current_node_id == node_id:
-                signal = wait.signal
+        wait, signal = head.snapshot.wait, claims.signal
+        if signal is None and wait is not None and head.snapshot.current_node_id == claims.address.node_id:
+            signal = wait.signal
         return {
             "workflowId": head.workflow_id,
             "workflow": head.snapshot.definition.name if head.snapshot.definition is not None else None,
-            "nodeId": node_id,
+            "nodeId": claims.address.node_id,
             "signal": signal,
             "expiresAt": claims.expires_at_ms,
             "method": "POST",
@@ -229,7 +227,7 @@ class FrontDoor:
             # Not told apart from a forged token: who holds no link learns nothing of a run.
             raise InvalidToken("this token was not made for this run")
         self.tokens.verify(token, head.nonce)
-        if self.now_ms() >= claims.expires_at_ms or not _still_open(head.snapshot, claims.target):
+        if self.now_ms() >= claims.expires_at_ms or not _still_open(head.snapshot, claims):
             raise WaitClosed("this link has done its work: the wait it was for is over")
         return head, claims
 
@@ -259,16 +257,17 @@ class FrontDoor:
         return sum(len(self.store.due_marks(shard, until_ms=now, limit=1)) for shard in range(DUE_SHARDS))
 
 
-def _still_open(snapshot: Snapshot, target: WaitAddress | str) -> bool:
+def _still_open(snapshot: Snapshot, claims: Claims) -> bool:
     """Whether the run is in that wait, or has yet to come to it; a signal is open as long as the run is."""
     if snapshot.status.terminal:
         return False
-    if isinstance(target, str):
+    if claims.signal is not None:
         return True
-    if snapshot.current_node_id == target.node_id:
+    address = claims.address
+    if snapshot.current_node_id == address.node_id:
         current = snapshot.wait.resumes if snapshot.wait is not None else snapshot.resumes
-        return (target.visit, target.resumes) >= (snapshot.visit, current)
-    return target.visit > snapshot.context.visits(target.node_id)
+        return (address.visit, address.resumes) >= (snapshot.visit, current)
+    return address.visit > snapshot.context.visits(address.node_id)
 
 
 def _digest(text: str) -> str:

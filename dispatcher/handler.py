@@ -37,13 +37,13 @@ def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaConte
 
         return handle_schedule(app)
     if isinstance(event.get("workflow"), str):
-        return _start(app, event)
+        return _start(app, event, context)
     kinds = "a queue batch (Records), an HTTP API 2.0 request, a scheduled event, or {workflow, input?, workflowId?}"
     raise UnknownEvent(f"the event has {sorted(event)}; it must be {kinds}")
 
 
-def _start(app: bootstrap.App, event: Mapping[str, object]) -> dict[str, object]:
-    """A direct call starts a run."""
+def _start(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> dict[str, object]:
+    """A direct call starts a run; Lambda's own repetition of an asynchronous call finds the same one."""
     from dispatcher.front_door import StartRequest  # noqa: PLC0415
     from engine.definition import valid_name  # noqa: PLC0415
     from engine.json_value import checked_copy  # noqa: PLC0415
@@ -56,6 +56,7 @@ def _start(app: bootstrap.App, event: Mapping[str, object]) -> dict[str, object]
         workflow=str(event["workflow"]),
         input=checked_copy(event.get("input")),
         workflow_id=workflow_id,
+        idempotency_key=getattr(context, "aws_request_id", None),
     )
     started = app.front_door.start(request)
     return {"workflowId": started.snapshot.workflow_id, "status": started.snapshot.status.value}

@@ -117,9 +117,12 @@ class HttpApi:
             return self._answer(request)
         except Exception as error:  # noqa: BLE001  (the last place that can turn an error into an answer)
             status = status_of(error)
-            if not isinstance(error, DispatchError) and status == 500:  # noqa: PLR2004
-                _LOG.exception("unexpected error")
-            return _response(status, problem_of(error), content_type="application/problem+json")
+            response = _response(status, problem_of(error), content_type="application/problem+json")
+            if status >= 500:  # noqa: PLR2004
+                # The answer does not say what it was: it may tell a stranger of our resources.
+                _LOG.exception("%s", "unexpected error" if status == 500 else "not now")  # noqa: PLR2004
+                response = _with_header(response, "retry-after", "5")
+            return response
 
     def _answer(self, request: Request) -> Response:
         allowed: list[str] = []

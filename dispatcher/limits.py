@@ -36,8 +36,11 @@ SWEEP_GRACE_MS: Final = 5 * 60_000
 SWEEP_GRACE_MAX_MS: Final = 60 * 60_000
 """The grace doubles each time a run is found overdue again, up to this."""
 
-SWEEP_MARKS_PER_SHARD: Final = 100
-"""Marks one sweep handles per shard; the rest waits a minute. Bounds the function's time."""
+SWEEP_MARKS_PER_PAGE: Final = 100
+"""Marks of one shard that are handled before the next shard's turn."""
+
+SWEEP_TIME_MAX_MS: Final = 35_000
+"""How long one sweep goes on; what is left waits a minute. Its function has 50 seconds."""
 
 # --- sizes -------------------------------------------------------------------------------------
 
@@ -49,6 +52,9 @@ CLOSING_BYTES_MAX: Final = 400 * 1024 - 4 * 1024
 
 REQUEST_BODY_BYTES_MAX: Final = 256 * 1024
 """Largest request body of the HTTP API: what fits a head beside its results. API Gateway itself takes 10 MB."""
+
+CONFLICT_TRIES: Final = 3
+"""Tries of a write that meets a transaction under way on the same item, one after the other without a pause."""
 
 INBOX_PAGE_ITEMS: Final = 25
 """Signals read at once while looking for the oldest that matches."""

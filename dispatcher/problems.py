@@ -58,6 +58,11 @@ _STATUS: Final[dict[type[Exception], int]] = {
 
 _INTERNAL: Final = 500
 
+_OUR_SIDE: Final = {
+    500: "Something went wrong on our side; the log has the cause.",
+    503: "AWS did not answer in time; send the request again, with the same Idempotency-Key if it had one.",
+}
+
 
 def status_of(error: Exception) -> int:
     """The HTTP status of an error; 500 for one nobody expected."""
@@ -70,9 +75,9 @@ def status_of(error: Exception) -> int:
 
 
 def problem_of(error: Exception) -> JsonObject:
-    """The problem document of an error. One nobody expected says nothing of what it was: that is in the log."""
+    """The problem document of an error. One on our side says nothing of what it was: that is in the log."""
     status = status_of(error)
-    detail = "Something went wrong on our side; the log has the cause." if status == _INTERNAL else str(error)
+    detail = _OUR_SIDE.get(status, str(error))
     document: JsonObject = {"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail}
     faults = getattr(error, "faults", ())
     if faults:

@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypedDict
 from dispatcher import bootstrap
 from dispatcher.dispatch import Dispatcher
 from dispatcher.errors import MalformedMessage
+from dispatcher.limits import ANOTHER_STEP_NEEDS_MS
 from dispatcher.messages import Delivery, decode
 from dispatcher.ports import StepQueue
 
@@ -45,8 +46,12 @@ def handle_batch(app: bootstrap.App, event: Mapping[str, object], context: Lambd
     records = event.get("Records")
     deadline_ms = app.adapters.now_ms() + context.get_remaining_time_in_millis()
     failures: list[BatchItemFailure] = []
-    for record in records if isinstance(records, Sequence) else ():
+    for number, record in enumerate(records if isinstance(records, Sequence) else ()):
         message_id = str(record.get("messageId", ""))
+        if number and message_id and context.get_remaining_time_in_millis() < ANOTHER_STEP_NEEDS_MS:
+            # To be stopped in mid-step would have the whole batch delivered again, what is done included.
+            failures.append({"itemIdentifier": message_id})
+            continue
         try:
             _handle_record(app.dispatcher, app.adapters.queue, record, deadline_ms)
         except Exception:  # noqa: BLE001  (one record never changes another's outcome)

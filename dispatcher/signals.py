@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Final
 
 from dispatcher.due import mark_of_outside_call
+from dispatcher.errors import Retryable
 from dispatcher.head import Head
-from dispatcher.messages import Wake
+from dispatcher.messages import Message, Wake
 from dispatcher.ports import RunStore, Signal, StepQueue
 from engine import WaitAddress
 from engine.json_value import JsonValue
 from engine.outcome import Wait
+
+_LOG: Final = logging.getLogger("refluxo.signals")
 
 
 def inbox_name(address: WaitAddress) -> str:
@@ -38,5 +43,16 @@ def deliver(
     """
     signal = Signal(head.workflow_id, name, signal_id, payload, now_ms)
     fresh = store.add_signal(signal, due_at_ms=mark_of_outside_call(head.due_at_ms, now_ms))
-    queue.send(Wake(head.workflow_id))
+    nudge(queue, Wake(head.workflow_id))
     return fresh
+
+
+def nudge(queue: StepQueue, message: Message) -> None:
+    """Sends a message about something that is written already, whose due mark will see to it if this cannot.
+
+    A caller who was told to try again would do again what is done: a second signal, a second run.
+    """
+    try:
+        queue.send(message)
+    except Retryable as passing:
+        _LOG.warning("left to the sweep", extra={"workflow_id": message.workflow_id, "reason": str(passing)})

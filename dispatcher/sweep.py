@@ -12,9 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from dispatcher.due import delay_seconds_until
-from dispatcher.errors import Retryable, UnknownSchema
+from dispatcher.errors import DispatchError
 from dispatcher.head import Head
-from dispatcher.limits import SWEEP_GRACE_MAX_MS, SWEEP_GRACE_MS, SWEEP_MARKS_PER_SHARD, SWEEP_PERIOD_MS
+from dispatcher.limits import (
+    DELAY_SECONDS_MAX,
+    SWEEP_GRACE_MAX_MS,
+    SWEEP_GRACE_MS,
+    SWEEP_MARKS_PER_PAGE,
+    SWEEP_PERIOD_MS,
+    SWEEP_TIME_MAX_MS,
+)
 from dispatcher.messages import Continuation
 from dispatcher.ports import DueMark, RunStore, StepQueue
 from dispatcher.signals import names_awaited
@@ -33,6 +40,11 @@ class SweepReport:
     pushed: int = 0
     removed: int = 0
 
+    @property
+    def done(self) -> int:
+        """Marks that are not where they were."""
+        return self.sent + self.pushed + self.removed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
@@ -43,36 +55,54 @@ class Sweep:
     now_ms: Callable[[], int]
 
     def run(self) -> SweepReport:
-        """Handles every mark due within the next period, from the oldest, bounded per shard."""
+        """Handles the marks due within the next period, from the oldest, as long as there is time.
+
+        Shards take turns, and another begins each time, so that none starves when there is too much to do.
+        """
         report = SweepReport()
-        until_ms = self.now_ms() + SWEEP_PERIOD_MS
-        for shard in range(DUE_SHARDS):
-            for mark in self.store.due_marks(shard, until_ms=until_ms, limit=SWEEP_MARKS_PER_SHARD):
-                report.looked_at += 1
-                try:
-                    self._look_at(mark, report)
-                except (Retryable, UnknownSchema) as passing:
-                    # One run's trouble is not another's; the next sweep comes back to it.
-                    _LOG.warning("left for later", extra={"workflow_id": mark.workflow_id, "reason": str(passing)})
+        started_at_ms = self.now_ms()
+        first = started_at_ms // SWEEP_PERIOD_MS % DUE_SHARDS
+        shards = [(first + number) % DUE_SHARDS for number in range(DUE_SHARDS)]
+        while shards and self.now_ms() - started_at_ms < SWEEP_TIME_MAX_MS:
+            shards = [shard for shard in shards if self._sweep_page(shard, report)]
         return report
+
+    def _sweep_page(self, shard: int, report: SweepReport) -> bool:
+        """Handles a page of a shard. Says whether there may be more of it to do."""
+        done_before = report.done
+        try:
+            marks = self.store.due_marks(shard, until_ms=self.now_ms() + SWEEP_PERIOD_MS, limit=SWEEP_MARKS_PER_PAGE)
+        except DispatchError as error:
+            _LOG.warning("shard left for later", extra={"shard": shard, "reason": str(error)})
+            return False
+        for mark in marks:
+            report.looked_at += 1
+            try:
+                self._look_at(mark, report)
+            except Exception:  # noqa: BLE001  (one run's trouble is not another's; the next sweep comes back to it)
+                _LOG.exception("left for later", extra={"workflow_id": mark.workflow_id})
+        return len(marks) == SWEEP_MARKS_PER_PAGE and report.done > done_before
 
     def _look_at(self, mark: DueMark, report: SweepReport) -> None:
         head = self.store.load(mark.workflow_id)
-        if head is None or head.due_at_ms is None or head.due_at_ms > self.now_ms() + SWEEP_PERIOD_MS:
+        now = self.now_ms()
+        if head is None or head.due_at_ms is None or head.due_at_ms > now + SWEEP_PERIOD_MS:
             return  # the index lagged behind
         if self._at_rest(head):
             report.removed += self.store.move_mark(head, due_at_ms=None, grace_ms=None)
             return
         timer_ms = head.snapshot.due_at_ms
-        waits_for_timer = timer_ms is not None and head.due_at_ms <= timer_ms
-        if timer_ms is not None and timer_ms > self.now_ms() + SWEEP_PERIOD_MS and not self._signalled(head):
+        if timer_ms is None or head.due_at_ms > timer_ms or self._signalled(head):
+            self._see_to_lateness(head, report)
+        elif timer_ms > now + SWEEP_PERIOD_MS:
             report.pushed += self.store.move_mark(head, due_at_ms=timer_ms, grace_ms=None)
-        elif timer_ms is not None and waits_for_timer and not self._signalled(head):
-            # The mark first: a crash in between is late by the grace, not lost.
-            if self.store.move_mark(head, due_at_ms=timer_ms + SWEEP_GRACE_MS, grace_ms=SWEEP_GRACE_MS):
-                self._send(head, delay_seconds_until(timer_ms, self.now_ms()), report)
-        elif head.due_at_ms <= self.now_ms():
-            self._send_lost(head, report)
+        elif timer_ms - head.snapshot.last_started_at <= DELAY_SECONDS_MAX * 1000:
+            # Within the queue's reach when it was set: a message is on its way, and only its loss is ours.
+            due_at_ms = max(timer_ms, now) + SWEEP_GRACE_MS
+            report.pushed += self.store.move_mark(head, due_at_ms=due_at_ms, grace_ms=SWEEP_GRACE_MS)
+        # The mark first: a crash in between is late by the grace, not lost.
+        elif self.store.move_mark(head, due_at_ms=max(timer_ms, now) + SWEEP_GRACE_MS, grace_ms=SWEEP_GRACE_MS):
+            self._send(head, delay_seconds_until(timer_ms, now), report)
 
     def _at_rest(self, head: Head) -> bool:
         snapshot = head.snapshot
@@ -89,10 +119,19 @@ class Sweep:
         besides = [taken.inbox_key for taken in head.takes]
         return self.store.oldest_signal(head.workflow_id, names, besides=besides) is not None
 
-    def _send_lost(self, head: Head, report: SweepReport) -> None:
-        """The run should have gone on by now: its message is lost, or very late."""
+    def _see_to_lateness(self, head: Head, report: SweepReport) -> None:
+        """The run should go on by a message of its own: gives it the grace, then counts the message as lost."""
+        mark_ms, now = head.due_at_ms, self.now_ms()
+        if mark_ms is None or mark_ms > now:
+            return
+        if head.grace_ms is None:
+            # Whoever set the mark did not add the grace: a message may be waiting, or hidden while its step runs.
+            due_at_ms = mark_ms + SWEEP_GRACE_MS
+            if due_at_ms > now:
+                report.pushed += self.store.move_mark(head, due_at_ms=due_at_ms, grace_ms=SWEEP_GRACE_MS)
+                return
         grace_ms = min(2 * head.grace_ms, SWEEP_GRACE_MAX_MS) if head.grace_ms else SWEEP_GRACE_MS
-        if self.store.move_mark(head, due_at_ms=self.now_ms() + grace_ms, grace_ms=grace_ms):
+        if self.store.move_mark(head, due_at_ms=now + grace_ms, grace_ms=grace_ms):
             _LOG.warning("overdue", extra={"workflow_id": head.workflow_id, "version": head.version})
             self._send(head, 0, report)
 

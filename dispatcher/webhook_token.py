@@ -10,7 +10,9 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from dispatcher.errors import Terminal
 from dispatcher.head import Head
@@ -20,6 +22,8 @@ from dispatcher.ports import SecretSource
 from engine import WaitAddress
 from engine.definition import valid_name
 
+_DAY_MS: Final = 24 * 3600 * 1000
+
 
 class InvalidToken(Terminal):
     """The token was not made here, or not for this run."""
@@ -27,46 +31,54 @@ class InvalidToken(Terminal):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says: the run, the wait or the name of the signal it is for, and until when it works.
+    """What a token says: the run, the wait it is for, or the step that made it for a signal, and until when it works.
 
-    ``expires_at_ms``: epoch milliseconds.
+    ``signal`` None: the token ends the wait at ``address``. Otherwise it sends the run that signal, and ``address``
+    only tells one link from another. ``expires_at_ms``: epoch milliseconds.
     """
 
     workflow_id: str
-    target: WaitAddress | str
+    address: WaitAddress
+    signal: str | None
     expires_at_ms: int
 
 
 class WebhookTokens:
     """Makes and checks the tokens of one deployment."""
 
-    def __init__(self, secrets: SecretSource, public_url: str) -> None:
+    def __init__(self, secrets: SecretSource, public_url: str, now_ms: Callable[[], int]) -> None:
         self._secrets = secrets
         self._public_url = public_url.rstrip("/")
+        self._now_ms = now_ms
 
-    def url(self, head: Head, target: WaitAddress | str) -> str:
-        """The capability URL of a wait of this run, or of a signal for it, by name.
+    def url(self, head: Head, address: WaitAddress, signal: str | None = None) -> str:
+        """The capability URL of a wait of this run; with ``signal``, of that signal for it.
 
         Raises:
             ValueError: no signal can have that name.
         """
-        if isinstance(target, str) and not valid_name(target):
-            raise ValueError(f"{target!r} is no signal's name; letters, digits and _.:@- are")
-        wait = head.snapshot.wait
-        expires_at_ms = wait.due_at_ms if wait is not None and not isinstance(target, str) else None
-        if expires_at_ms is None:
-            expires_at_ms = head.snapshot.last_started_at + CALLBACK_LIFETIME_MS
-        token = self.token(Claims(head.workflow_id, target, expires_at_ms), head.nonce)
-        return f"{self._public_url}/webhooks/{token}"
+        if signal is not None and not valid_name(signal):
+            raise ValueError(f"{signal!r} is no signal's name; letters, digits and _.:@- are")
+        claims = Claims(head.workflow_id, address, signal, self._expires_at_ms(head, address, signal))
+        return f"{self._public_url}/webhooks/{self.token(claims, head.nonce)}"
+
+    def _expires_at_ms(self, head: Head, address: WaitAddress, signal: str | None) -> int:
+        snapshot = head.snapshot
+        wait = snapshot.wait
+        if signal is None and wait is not None and wait.due_at_ms is not None:
+            current = WaitAddress(snapshot.current_node_id or "", wait.visit, wait.resumes)
+            if address == current:
+                return wait.due_at_ms
+        # To the end of a day, so that a link asked for twice is nearly always the same.
+        ends_at_ms = self._now_ms() + CALLBACK_LIFETIME_MS
+        return ends_at_ms - ends_at_ms % _DAY_MS + _DAY_MS
 
     def token(self, claims: Claims, nonce: str) -> str:
         """The token of these claims."""
-        document: list[str | int] = [claims.workflow_id, claims.expires_at_ms]
-        match claims.target:
-            case WaitAddress(node_id, visit, resumes):
-                document += [node_id, visit, resumes]
-            case signal:
-                document.append(signal)
+        address = claims.address
+        document = [claims.workflow_id, claims.expires_at_ms, address.node_id, address.visit, address.resumes]
+        if claims.signal is not None:
+            document.append(claims.signal)
         encoded = _text(json.dumps(document, separators=(",", ":")).encode())
         return f"{encoded}.{_text(self._signature(encoded, nonce))}"
 
@@ -79,10 +91,11 @@ class WebhookTokens:
         encoded, _, _ = token.partition(".")
         try:
             match json.loads(_bytes(encoded)):
-                case [str(run), int(expires_at_ms), str(node_id), int(visit), int(resumes)] if _names(run, node_id):
-                    return Claims(run, WaitAddress(node_id, visit, resumes), expires_at_ms)
-                case [str(run), int(expires_at_ms), str(signal)] if _names(run, signal):
-                    return Claims(run, signal, expires_at_ms)
+                case [str(run), int(expires_at_ms), str(node_id), int(visit), int(resumes), *rest]:
+                    claims = Claims(run, WaitAddress(node_id, visit, resumes), _signal(rest), expires_at_ms)
+                    # They become parts of keys before the signature is checked: it takes the run's nonce to do that.
+                    if valid_run_id(run) and valid_name(node_id):
+                        return claims
         except (ValueError, RecursionError):
             pass
         raise InvalidToken("this is not a webhook token")
@@ -101,9 +114,13 @@ class WebhookTokens:
         return hmac.digest(self._secrets.signing_secret(), f"v1.{nonce}.{encoded}".encode(), hashlib.sha256)
 
 
-def _names(run: str, other: str) -> bool:
-    # They become parts of keys, before the signature is checked: it takes the run's nonce to check it.
-    return valid_run_id(run) and valid_name(other)
+def _signal(rest: list[object]) -> str | None:
+    match rest:
+        case []:
+            return None
+        case [str(signal)] if valid_name(signal):
+            return signal
+    raise ValueError("more than a signal's name")
 
 
 def _text(value: bytes) -> str:

@@ -23,11 +23,14 @@ class EnqueueStep:
 
 @dataclass(frozen=True, slots=True)
 class AwaitSignal:
-    """Nothing will happen by itself before a signal comes: look whether one has come already."""
+    """The run waits: look whether what it waits for has come already.
+
+    ``signal`` is the name it waits for; None for a wait that only its own link, or its time, ends.
+    """
 
     workflow_id: str
     version: int
-    signal: str
+    signal: str | None
 
 
 Effect: TypeAlias = EnqueueStep | AwaitSignal
@@ -42,7 +45,7 @@ def effects_of(snapshot: Snapshot) -> tuple[Effect, ...]:
             return (EnqueueStep(snapshot.workflow_id, snapshot.version, snapshot.due_at_ms),)
         case Status.PAUSED:
             effects: tuple[Effect, ...] = ()
-            if snapshot.wait is not None and snapshot.wait.signal is not None:
+            if snapshot.wait is not None:
                 effects += (AwaitSignal(snapshot.workflow_id, snapshot.version, snapshot.wait.signal),)
             if snapshot.due_at_ms is not None:
                 effects += (EnqueueStep(snapshot.workflow_id, snapshot.version, snapshot.due_at_ms),)

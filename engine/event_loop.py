@@ -44,3 +44,11 @@ def run_awaitable(awaitable: Awaitable[object]) -> object:
         if _runner is None:
             _runner = asyncio.Runner()
         return _runner.run(wait_for_it(), context=contextvars.copy_context())
+
+
+def is_cancelled() -> bool:
+    """Whether somebody asked for the end of the task that runs now: that is to be obeyed, not recorded."""
+    import asyncio  # noqa: PLC0415  (as above)
+
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

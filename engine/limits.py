@@ -15,6 +15,9 @@ STEP_LIMIT: Final = 100
 NESTED_STEPS_MAX: Final = 1_000
 """Steps of a node type that is itself a workflow: they all run within one step of the run that uses it."""
 
+MOMENT_MS_MAX: Final = 253_402_300_799_999
+"""Latest moment a run may wait for: the end of the year 9999, the last that dates are written for (RFC 3339)."""
+
 # --- JSON values -------------------------------------------------------------------------------
 
 JSON_DEPTH_MAX: Final = 100

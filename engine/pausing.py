@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from engine.definition import valid_name
 from engine.errors import InvalidOutput
 from engine.json_value import checked_copy
+from engine.limits import MOMENT_MS_MAX
 from engine.outcome import DEFAULT_SIGNAL, Pause, Wait
 from engine.step import Step
 
@@ -27,6 +28,10 @@ def wait_of(pause: Pause, step: Step, counts: tuple[int, ...], now_ms: int) -> W
     timeout_at_ms = None if pause.timeout is None else now_ms + _duration_ms(pause.timeout, "timeout")
     ends = [moment for moment in (timer_at_ms, timeout_at_ms) if moment is not None]
     due_at_ms = min(ends, default=None)
+    if due_at_ms is not None and due_at_ms > MOMENT_MS_MAX:
+        raise InvalidOutput(
+            "Pause: the wait would end after the year 9999; leave timeout and until out to wait for ever"
+        )
     signal = _signal(pause.signal)
     if signal is None and pause.until is None:
         signal = DEFAULT_SIGNAL

@@ -160,7 +160,8 @@ _WAIT_MS_MAX = 365 * 24 * 3600 * 1000.0
 def _number(value: object, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         # Not quoted: an expression may have read a secret, and errors are stored.
-        raise ValueError(f"retry policy: {field} is a {type(value).__name__}; it must be a number of 0 or more")
+        kind = type(value).__name__
+        raise ValueError(f"retry policy: {field} is a {kind}; it must be a number of 0 or more")  # noqa: TRY004
     if value < 0:
         raise ValueError(f"retry policy: {field} is {value}; it must be a number of 0 or more")
     try:

@@ -27,7 +27,7 @@ from engine.errors import (
     InvalidOutput,
     UnknownNodeType,
 )
-from engine.event_loop import run_awaitable
+from engine.event_loop import is_cancelled, run_awaitable
 from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue, checked_copy, copy_json
 from engine.limits import STEP_LIMIT
@@ -185,7 +185,9 @@ class WorkflowEngine:
                 reported = run_awaitable(reported)
         except EventLoopRunning:
             raise  # the host's mistake, not the node's failure
-        except Exception as error:  # noqa: BLE001  (whatever a node raises is its failure, as data)
+        except BaseException as error:
+            if not _is_of_the_node(error):
+                raise
             return self._failed(execution, error)
         return self._reported(execution, reported)
 
@@ -206,7 +208,9 @@ class WorkflowEngine:
             reported = self._invoke(execution)
             if inspect.isawaitable(reported):
                 reported = await reported
-        except Exception as error:  # noqa: BLE001  (whatever a node raises is its failure, as data)
+        except BaseException as error:
+            if not _is_of_the_node(error) or is_cancelled():
+                raise
             return self._failed(execution, error)
         return self._reported(execution, reported)
 
@@ -427,6 +431,11 @@ class WorkflowEngine:
             if not execution.step.host.announces:
                 self._plugins.announce(before, after)
         return after
+
+
+def _is_of_the_node(error: BaseException) -> bool:
+    """Whether what came out of an executor is its own doing: sys.exit() and a cancelled task too, Ctrl-C not."""
+    return isinstance(error, Exception | SystemExit | GeneratorExit) or type(error).__name__ == "CancelledError"
 
 
 def _dumped(model: BaseModel) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 BATCH_SIZE: Final = 10
-"""Records per invocation at most, as in the cloud stack."""
+"""Records per invocation at most: the most Lambda takes of a queue without a batching window."""
 
 FUNCTION_TIMEOUT_MS: Final = 30_000
 """The dispatcher function's timeout, as in the cloud stack."""
@@ -31,8 +32,10 @@ BatchHandler = Callable[[Mapping[str, object], "FunctionContext"], Mapping[str, 
 class FunctionContext:
     """Lambda's context object, as far as the handlers use it."""
 
-    aws_request_id = "local"
     function_name = "refluxo-dispatcher"
+
+    def __init__(self) -> None:
+        self.aws_request_id = uuid.uuid4().hex
 
     def get_remaining_time_in_millis(self) -> int:
         """The whole timeout: nothing stops a function here."""

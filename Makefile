@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# What your nodes import, if anything: installed here, and shipped with the functions.
+YOURS := $(wildcard workflows/requirements.txt)
+
 LINTED := engine dispatcher workflows local cli infra tests benchmarks docs app.py
 
 # The CDK's command line, pinned: it must be able to read what our aws-cdk-lib writes. Say more by CDK_ARGS,
@@ -19,10 +22,10 @@ help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/local.stamp  ## watch one workflow run start to end on this machine
-	@$(BIN)/refluxo demo
+	@$(BIN)/refluxo demo --port $(or $(PORT),0)
 
 local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C
-	@$(BIN)/refluxo local
+	@$(BIN)/refluxo local --port $(or $(PORT),8080)
 
 test: $(VENV)/dev.stamp  ## the tests
 	$(BIN)/pytest -n 2
@@ -63,12 +66,12 @@ $(VENV)/bin/python:
 	@echo "making $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/local.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/local.stamp: pyproject.toml constraints.txt $(YOURS) | $(VENV)/bin/python
 	@echo "installing what the local stack needs (once)"
-	@$(PIP) --editable '.[local]'
+	@$(PIP) --editable '.[local]' $(YOURS:%=--requirement %)
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/dev.stamp: pyproject.toml constraints.txt $(YOURS) | $(VENV)/bin/python
 	@echo "installing what development needs (once)"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[dev]' $(YOURS:%=--requirement %)
 	@touch $@ $(VENV)/local.stamp

@@ -274,15 +274,17 @@ class Dispatcher:
         self.queue.send(message, delay_seconds=delay_seconds_until(due_at_ms, now))
 
     def _log_transition(self, snapshot: Snapshot) -> None:
-        _LOG.info(
-            "committed",
-            extra={
-                "workflow_id": snapshot.workflow_id,
-                "version": snapshot.version,
-                "status": snapshot.status.value,
-                "node_id": snapshot.current_node_id,
-            },
-        )
+        facts = {
+            "workflow_id": snapshot.workflow_id,
+            "version": snapshot.version,
+            "status": snapshot.status.value,
+            "node_id": snapshot.current_node_id,
+        }
+        error = snapshot.error
+        if error is None:
+            _LOG.info("committed", extra=facts)
+        else:
+            _LOG.warning("step failed", extra={**facts, "error": error.error})
 
 
 def _is_current(message: Message, head: Head) -> bool:

@@ -44,6 +44,10 @@ class InvalidRunInput(Terminal):
         super().__init__("; ".join(map(str, faults)))
 
 
+class InvalidPayload(InvalidRunInput):
+    """A payload breaks the schema of the wait it is for; the run goes on waiting."""
+
+
 class WaitClosed(Terminal):
     """The wait a webhook is for is over."""
 
@@ -192,6 +196,7 @@ class FrontDoor:
         Raises:
             InvalidToken: the token was not made here.
             WaitClosed: the wait is over, or the token has expired.
+            InvalidPayload: it breaks the schema of the wait; nothing was written.
             PayloadTooLargeForRun: nothing was written.
         """
         head, claims = self._open_wait(token)
@@ -201,9 +206,24 @@ class FrontDoor:
         return self._deliver(head, claims.signal, _digest(f"link\0{link}"), payload)
 
     def _end_wait(self, head: Head, address: WaitAddress, payload: JsonValue) -> bool:
+        self._check_payload(head, address, payload)
         # One wait, one end, by whichever link or call: whatever comes second is a repeat of the first.
         name = inbox_name(address)
         return self._deliver(head, name, _digest(f"wait\0{name}"), payload)
+
+    def _check_payload(self, head: Head, address: WaitAddress, payload: JsonValue) -> None:
+        """Holds a payload against the schema of a ``core:wait`` that the run is in, if it has one of plain JSON."""
+        snapshot = head.snapshot
+        wait = snapshot.wait
+        if wait is None or snapshot.definition is None or snapshot.current_node_id != address.node_id:
+            return
+        node = self.catalog.engine(snapshot.definition).workflow.node(address.node_id)
+        data = node.data if node is not None and node.type == "core:wait" else None
+        schema = data.get("schema") if isinstance(data, dict) else None
+        if isinstance(schema, dict):
+            faults = schema_faults(schema, payload)
+            if faults:
+                raise InvalidPayload(faults)
 
     def describe_webhook(self, token: str) -> JsonObject:
         """What a capability URL is for. Changes nothing. Raises as :meth:`webhook` does."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from engine.core_nodes import inline_definitions
-from engine.definition import Node, WorkflowDefinition, is_error_handle, json_path, location_in
+from engine.definition import Node, WorkflowDefinition, is_error_handle, json_path, listed, location_in
 from engine.errors import ExpressionError, Fault, InvalidDefinition
 from engine.json_value import JsonValue, checked_copy
 from engine.node_definition import NodeDefinition
 from engine.schema import faults_of_schema, schema_faults
 from engine.templates import has_template, texts_with_template
-from engine.transform import TemplateValidator, TransformEngine
+from engine.transform import NAMES, NameReader, TemplateValidator, TransformEngine
 
 
 def definition_faults(
@@ -21,11 +21,12 @@ def definition_faults(
     node_definitions: Mapping[str, NodeDefinition],
     transform_engines: Sequence[TransformEngine] = (),
     *,
-    with_children: bool = True,
+    alone: bool = False,
 ) -> tuple[Fault, ...]:
     """Everything wrong with a definition, given the node types and the expressions it may use.
 
-    ``with_children`` False leaves out the definitions written inside its nodes.
+    ``alone``: the definition is a part, a node looked at by itself. What lies outside of it is not missed, and the
+    definitions written inside it have been looked at.
     """
     faults: list[Fault] = []
     for index, node in enumerate(definition.nodes):
@@ -37,7 +38,8 @@ def definition_faults(
             continue
         faults.extend(_type_faults(node, known, f"$.nodes[{index}]"))
         faults.extend(_data_faults(node, known, f"$.nodes[{index}].data", transform_engines))
-        if with_children:
+        if not alone:
+            faults.extend(_name_faults(node, known, f"$.nodes[{index}].data", definition, transform_engines))
             faults.extend(_child_faults(node, f"$.nodes[{index}].data", node_definitions, transform_engines))
         faults.extend(_policy_faults(node, f"$.nodes[{index}].policy.retry", transform_engines))
     faults.extend(_handle_faults(definition, node_definitions))
@@ -101,6 +103,30 @@ def _deepest(value: JsonValue, location: tuple[int | str, ...]) -> JsonValue:
         except (LookupError, TypeError):
             break
     return value
+
+
+def _name_faults(
+    node: Node,
+    known: NodeDefinition,
+    path: str,
+    definition: WorkflowDefinition,
+    transform_engines: Sequence[TransformEngine],
+) -> Sequence[Fault]:
+    """Names that no run will ever have: a misspelt one would be null for ever, and take the wrong branch silently."""
+    faults: list[Fault] = []
+    for text_path, text in texts_with_template(known.resolvable(checked_copy(node.data)), path):
+        for engine in transform_engines:
+            try:
+                read = engine.references(text) if isinstance(engine, NameReader) else ()
+            except ExpressionError:
+                continue  # told already
+            for name, member in read:
+                if name not in NAMES:
+                    faults.append(Fault(text_path, f"there is no name {name!r}; there are: {', '.join(NAMES)}"))
+                elif name == "nodes" and member is not None and definition.node(member) is None:
+                    known_ids = listed([item.id for item in definition.nodes])
+                    faults.append(Fault(text_path, f"nodes.{member}: there is no node {member!r}; nodes: {known_ids}"))
+    return faults
 
 
 def _child_faults(

@@ -271,7 +271,7 @@ def structural_faults(
         if node.id in known:
             faults.append(Fault(f"$.nodes[{index}].id", f"{node.id!r} is taken by an earlier node; ids are unique"))
         known.add(node.id)
-    names = _listed(list(dict.fromkeys(node.id for node in nodes if node is not None)))
+    names = listed(list(dict.fromkeys(node.id for node in nodes if node is not None)))
     if start is not None and start not in known:
         faults.append(Fault("$.start", f"there is no node {start!r}; nodes: {names}"))
     return (*faults, *_edge_faults(edges, known, names))
@@ -312,7 +312,8 @@ def _edge_faults(edges: Sequence[Edge | None], known: Collection[str], names: st
     return faults
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, as many as a reader wants to see."""
     rest = len(names) - NAMES_SHOWN_MAX
     return ", ".join(names[:NAMES_SHOWN_MAX]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -428,9 +428,7 @@ class Flow:
         # A type that nobody knows yet takes anything, as core:set does.
         node_types = {node.type: known or CORE_NODES["core:set"]}
         engines = () if self._registry is None else self._registry.transform_engines
-        faults = definition_faults(
-            WorkflowDefinition(nodes=(node,), name=self.name), node_types, engines, with_children=False
-        )
+        faults = definition_faults(WorkflowDefinition(nodes=(node,), name=self.name), node_types, engines, alone=True)
         if faults:
             raise at.mistakes(faults, "$.nodes[0]", known.input if known is not None else None)
 

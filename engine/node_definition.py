@@ -51,6 +51,11 @@ class NodeDefinition:
     is_async: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        policies: object = () if self.retry_policy is None else self.retry_policy
+        if not isinstance(policies, RetryPolicy) and not (
+            isinstance(policies, Sequence) and all(isinstance(policy, RetryPolicy) for policy in policies)
+        ):
+            raise TypeError(f"retry_policy is {policies!r}; it must be a RetryPolicy or a sequence of them")
         object.__setattr__(self, "takes_step", _takes_step(self.executor))
         object.__setattr__(self, "is_async", _is_async(self.executor))
 

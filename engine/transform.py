@@ -42,6 +42,15 @@ def _seen(result: NodeResult) -> Mapping[str, object]:
     return {"data": result.output, "error": result.error, "timestamp": result.timestamp}
 
 
+@runtime_checkable
+class NameReader(Protocol):
+    """A transform engine that can tell which names a text reads."""
+
+    def references(self, text: str) -> Sequence[tuple[str, str | None]]:
+        """Each name that is read, and the property read of it where the text tells which."""
+        ...
+
+
 class _ResultsView(Sequence[object]):
     """All results of a node, each looked at when it is asked for."""
 
@@ -108,6 +117,9 @@ class _NodesView(Mapping[str, object]):
     def __len__(self) -> int:
         return len(self._context)
 
+
+NAMES: Final = ("nodes", "previous", "run", "input", "globals")
+"""The names an expression may begin with."""
 
 SIGNAL_URL: Final = "@signalUrl"
 """Under this name the host's maker of links is handed to the callbackUrl transform; no expression can spell it."""

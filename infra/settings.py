@@ -64,6 +64,11 @@ class StackSettings(BaseModel):
         Field(description=f"a number of days that CloudWatch Logs takes: one of {LOG_RETENTION_DAYS}"),
     ] = 30
 
+    batch_size: Annotated[
+        int,
+        Field(ge=1, le=10, description="a whole number from 1 to 10: messages one invocation is given at most"),
+    ] = 1
+
     steps_per_invocation: Annotated[
         int,
         Field(ge=1, le=1000, description="a whole number from 1 to 1000: steps committed before the next message"),

@@ -80,7 +80,7 @@ class RefluxoStack(Stack):
         dispatcher.add_event_source(
             SqsEventSource(
                 queues.queue,
-                batch_size=10,
+                batch_size=settings.batch_size,
                 report_batch_item_failures=True,
                 max_concurrency=settings.max_concurrency,
             )

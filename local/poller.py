@@ -124,6 +124,9 @@ class Poller:
                     return
                 _LOG.exception("the queue did not answer")
                 received = 0
+            except BaseException:  # noqa: BLE001  (a function that dies is started again, as on Lambda)
+                _LOG.exception("the function died")
+                received = 0
             if not received:
                 self._stop.wait(_POLL_SECONDS)
 

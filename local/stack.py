@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final, Self
 
@@ -73,6 +73,11 @@ class LocalStack:
     def url(self) -> str:
         """Address of the HTTP API."""
         return self._front.url
+
+    @property
+    def workflows(self) -> Sequence[str]:
+        """Names of the workflows that can be started."""
+        return sorted(self._app.registry.workflows)
 
     def _handle_batch(self, event: Mapping[str, object], context: FunctionContext) -> Mapping[str, object]:
         response = handle(self._app, event, context)

@@ -11,6 +11,7 @@ from engine.expressions.built_in import BUILT_IN
 from engine.expressions.compiler import Compiled, compile_node
 from engine.expressions.lexer import Source
 from engine.expressions.parser import parse
+from engine.expressions.references import Reference, references
 from engine.expressions.scope import Scope
 from engine.expressions.template import OPENING, Template, parse_template
 from engine.expressions.transforms import HostTransform, Transforms
@@ -72,6 +73,22 @@ class JexlTransformEngine:
         """
         if OPENING in text:
             self._parsed(text)
+
+    def references(self, text: str) -> tuple[Reference, ...]:
+        """The names that the expressions of a text read, each with the property read of it where that is plain.
+
+        Raises:
+            ExpressionError: as :meth:`validate_template`.
+        """
+        found: list[Reference] = []
+
+        def note(source: Source) -> Compiled:
+            found.extend(references(parse(source, self._transforms.check)))
+            return lambda _scope: None
+
+        if OPENING in text:
+            parse_template(text, note)
+        return tuple(found)
 
     def transform(self, data: JsonValue, names: Mapping[str, object]) -> JsonValue:
         """Returns a copy of ``data`` with every ``{{ expression }}`` in its strings resolved; keys stay.

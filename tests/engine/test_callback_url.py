@@ -99,7 +99,7 @@ def test_it_is_known_at_registration() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["{{ signalUrl }}", "{{ $signalUrl }}", "{{ run.signalUrl }}", "{{ globals['@signalUrl'] }}"]
+    "expression", ["{{ run.signalUrl }}", "{{ globals['@signalUrl'] }}", "{{ run['@signalUrl'] }}"]
 )
 def test_no_expression_reaches_the_maker_of_links_itself(expression: str) -> None:
     """Only the transform does."""

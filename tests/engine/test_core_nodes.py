@@ -168,7 +168,7 @@ def test_a_loop_starts_afresh_after_done() -> None:
     ("node_type", "data"),
     [
         ("core:loop", {"items": "{{ 'abc' }}"}),
-        ("core:loop", {"items": "{{ nodes.nobody }}"}),
+        ("core:loop", {"items": "{{ run.nothing }}"}),
         ("core:repeat", {"times": "{{ 0 - 1 }}"}),
         ("core:repeat", {"times": "{{ 1.5 }}"}),
         ("core:sleep", {"ms": "{{ 'soon' }}"}),

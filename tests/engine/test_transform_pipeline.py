@@ -178,20 +178,48 @@ def two_nodes(data: JsonValue, **options: Any) -> Snapshot:
         ("nodes.a.all|length", 1),
         ("nodes.a.output.n", 1),
         ("nodes.b.last", None),
-        ("nodes.nobody.last.data", None),
         ("previous", {"n": 1}),
         ("run", {"id": "run-1", "input": {"list": [1]}}),
         ("run.input.list[0]", 1),
         ("input.fixed", "own"),
         ("globals.g", "glob"),
         ("globals.missing", None),
-        ("undefinedName", None),
     ],
 )
 def test_the_names_an_expression_may_use(expression: str, value: JsonValue) -> None:
     """Those of the contract; what is not there is null."""
     snapshot = two_nodes({"it": f"{{{{ {expression} }}}}", "fixed": "own"}, globals={"g": "glob"})
     assert snapshot.output == {"it": value, "fixed": "own"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("undefinedName", "there is no name 'undefinedName'; there are: nodes, previous, run, input, globals"),
+        ("node.a.last.data", "there is no name 'node'"),
+        ("nodes.nobody.last.data", "nodes.nobody: there is no node 'nobody'; nodes: a"),
+        ("nodes['nobody'].output", "nodes.nobody: there is no node 'nobody'"),
+        ("true ? previous : nodes.b.output", "nodes.b: there is no node 'b'"),
+        ("run.input.list[.a > nodes.b.output]", "nodes.b: there is no node 'b'"),
+    ],
+)
+def test_a_name_that_no_run_will_have_is_told_when_the_workflow_is_written(expression: str, fault: str) -> None:
+    """A misspelt one would be null for ever, and choose a branch without a word."""
+    document = {"name": "w", "nodes": [{"id": "a", "type": "core:set", "data": {"x": f"{{{{ {expression} }}}}"}}]}
+    with pytest.raises(InvalidDefinition) as raised:
+        Registry().add(document)
+    assert [item.path for item in raised.value.faults] == ["$.nodes[0].data.x"]
+    assert fault in raised.value.faults[0].message
+
+
+def test_names_that_are_worked_out_are_not_judged() -> None:
+    """What stands in brackets is known when it is evaluated; elements of a filter are no names."""
+    expressions = [
+        "{{ nodes[run.input.which].output }}",
+        "{{ run.input.list[.nobody > 1] }}",
+        "{{ nodes['a'].output }}",
+    ]
+    Registry().add({"name": "w", "nodes": [{"id": "a", "type": "core:set", "data": expressions}]})
 
 
 def test_input_is_the_nodes_own_data_as_written() -> None:

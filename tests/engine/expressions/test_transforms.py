@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 ENGINE = JexlTransformEngine()
 
 
-def test_the_package_offers_three_names() -> None:
+def test_the_package_offers_its_names() -> None:
     """The rest of it is its own business."""
-    assert expressions.__all__ == ["HostTransform", "JexlTransformEngine", "TransformCall"]
+    assert expressions.__all__ == ["HostTransform", "JexlTransformEngine", "Reference", "TransformCall"]
     assert all(hasattr(expressions, name) for name in expressions.__all__)
 
 

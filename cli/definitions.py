@@ -43,7 +43,14 @@ def graph(registry: Registry, workflow: str, *, run_id: str | None, url: str) ->
         print(mermaid(definition))
     else:
         document = checked_copy(ApiClient(url).get(f"/runs/{run_id}").document)
-        print(mermaid_run(definition, Snapshot.from_json(document if isinstance(document, dict) else {})))
+        snapshot = Snapshot.from_json(document if isinstance(document, dict) else {})
+        reference = snapshot.definition
+        if reference is not None and reference.name != definition.name:
+            sys.stderr.write(f"refluxo: run {run_id!r} is of {reference.name!r}, not of {definition.name!r}\n")
+            return EXIT_FAULTY
+        if reference is not None and reference.version != definition.version:
+            sys.stderr.write("refluxo: the run began with another version; what is drawn is the one here\n")
+        print(mermaid_run(definition, snapshot))
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from cli.main import StepLines, _curl, main
 
 DEFINITIONS = Path(__file__).resolve().parents[2] / "workflows" / "definitions"
 
@@ -74,3 +75,39 @@ def test_without_a_command_the_usage_is_told(capsys: pytest.CaptureFixture[str])
         main([])
     assert stopped.value.code == 2
     assert "usage: refluxo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "70000", "http"])
+def test_a_port_that_is_none_is_told(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is started."""
+    with pytest.raises(SystemExit) as stopped:
+        main(["demo", f"--port={port}"])
+    assert stopped.value.code == 2
+    assert "is no port" in capsys.readouterr().err
+
+
+def test_a_module_the_users_code_lacks_is_told_by_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The advice to install an extra is for what the extra holds."""
+    (tmp_path / "lacking.py").write_text("import no_such_package_anywhere\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="no_such_package_anywhere"):
+        main(["validate", "--registry", "lacking:registry", "any.json"])
+
+
+def test_a_step_is_told_in_one_line() -> None:
+    """What happened, then its facts; a traceback follows where there is one."""
+    record = logging.LogRecord("refluxo.dispatch", logging.INFO, "", 0, "committed", (), None)
+    record.__dict__.update(workflow_id="r1", version=3, status="paused", node_id="review", secret="canary")
+    line = StepLines().format(record)
+    assert line.endswith("committed  workflow_id=r1  version=3  status=paused  node_id=review")
+
+
+@pytest.mark.parametrize(
+    ("workflows", "called"),
+    [(["a", "content-approval"], "content-approval"), (["a", "b"], "a"), ([], "NAME")],
+)
+def test_the_line_to_begin_with_names_a_workflow_there_is(workflows: list[str], called: str) -> None:
+    """The example where it is registered, else the first."""
+    assert f"/workflows/{called}/runs" in _curl("http://127.0.0.1:1", workflows)

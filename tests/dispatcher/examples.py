@@ -174,17 +174,20 @@ def asking_twice() -> Registry:
     return made
 
 
-def linked_wait(links: list[str], *, timeout_ms: int | None = None) -> Registry:
-    """One node that hands out its own link, then waits for whoever follows it."""
+def linked_wait(links: list[str], *, timeout_ms: int | None = None, content_with: JsonValue = None) -> Registry:
+    """One node that hands out its own link, then waits for whoever follows it.
+
+    With ``content_with`` it does so until it is given that; without a time limit after the first.
+    """
     made = Registry()
 
     @made.node("test:link")
     def link(_data: JsonValue, step: Step) -> Output | Pause:
         """Gives away its callback URL and waits."""
-        if step.resumed is not None:
+        if step.resumed is not None and content_with in (None, step.external_payload):
             return Output({"by": step.resumed.by, "payload": step.external_payload})
         links.append(step.callback_url or "")
-        return Pause("answer", timeout=timeout_ms)
+        return Pause("answer", timeout=timeout_ms if step.resumed is None else None)
 
     policy = {"retry": {"maxAttempts": 3, "interval": 0}}
     nodes: list[dict[str, Any]] = [
@@ -195,14 +198,30 @@ def linked_wait(links: list[str], *, timeout_ms: int | None = None) -> Registry:
     return made
 
 
-def raising(message: str) -> Registry:
-    """One node that fails with a text."""
+def linked_sleep(links: list[str], ms: int) -> Registry:
+    """One node that hands out its own link, then sleeps: it asks for no signal."""
+    made = Registry()
+
+    @made.node("test:linked-sleep")
+    def nap(_data: JsonValue, step: Step) -> Output | Pause:
+        """Gives away its callback URL and sleeps."""
+        if step.resumed is not None:
+            return Output({"by": step.resumed.by, "payload": step.external_payload})
+        links.append(step.callback_url or "")
+        return Pause(until=clock.now_ms() + ms)
+
+    add(made, "linked-sleep", [{"id": "nap", "type": "test:linked-sleep"}], [])
+    return made
+
+
+def raising(error: BaseException) -> Registry:
+    """One node that raises an error, twice if it may."""
     made = Registry()
 
     @made.node("test:raise")
     def fail(_data: JsonValue) -> None:
         """Fails."""
-        raise Unavailable(message)
+        raise error
 
     policy = {"retry": {"maxAttempts": 2, "interval": 0}}
     add(made, "raising", [{"id": "raise", "type": "test:raise", "policy": policy}], [])

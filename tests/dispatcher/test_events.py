@@ -106,6 +106,17 @@ def test_a_direct_call_starts_a_run_once(loop: MotoLoop) -> None:
         handle(loop.app, {"workflow": "nobody"}, FunctionContext())
 
 
+def test_a_direct_call_that_lambda_repeats_starts_one_run(loop: MotoLoop) -> None:
+    """An asynchronous call is repeated with the same request id, which stands for a run's id; another is another."""
+    event = {"workflow": "content-approval", "input": {"title": "t", "text": ""}}
+    once, another = FunctionContext(), FunctionContext()
+    first, again, other = (handle(loop.app, event, context) for context in (once, once, another))
+    assert first == again
+    assert first != other
+    named: Any = handle(loop.app, {**event, "workflowId": "mine"}, once)
+    assert named["workflowId"] == "mine"
+
+
 @pytest.mark.parametrize("workflow_id", ["a~b", "", "a/b", "r" * 200, "a#b", 7])
 def test_a_direct_call_s_id_is_checked_as_well(loop: MotoLoop, workflow_id: object) -> None:
     """The tilde is a child's; nothing is written under an id that no path could name."""

@@ -177,3 +177,10 @@ def test_policies_are_a_list_whoever_wrote_them() -> None:
     assert definition_of(plain).policies == ()
     assert definition_of(plain, retry_policy=policy).policies == (policy,)
     assert definition_of(plain, retry_policy=[policy, policy]).policies == (policy, policy)
+
+
+@pytest.mark.parametrize("policy", [3, {"maxAttempts": 3, "interval": 10}, [{"maxAttempts": 3}], "often"])
+def test_a_retry_policy_of_another_kind_is_refused_at_once(policy: Any) -> None:
+    """Not when the first step fails."""
+    with pytest.raises(TypeError, match=r"retry_policy is .* it must be a RetryPolicy"):
+        Registry().node("n", retry_policy=policy)(lambda data: data)

@@ -152,7 +152,7 @@ def test_a_batch_fails_record_by_record_and_concurrency_is_capped(template: Temp
     template.has_resource_properties(
         "AWS::Lambda::EventSourceMapping",
         {
-            "BatchSize": 10,
+            "BatchSize": 1,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
             "ScalingConfig": {"MaximumConcurrency": 50},
         },
@@ -207,6 +207,7 @@ def test_production_keeps_what_cannot_be_made_again(production: Template) -> Non
 def test_settings_reach_the_template(synthesize: Synthesize) -> None:
     """Each arrives where it works."""
     template = synthesize(
+        batch_size=5,
         steps_per_invocation=7,
         run_steps_max=70,
         log_level="DEBUG",
@@ -226,7 +227,9 @@ def test_settings_reach_the_template(synthesize: Synthesize) -> None:
         == function["Environment"]["Variables"]
     )
     assert (function["MemorySize"], function["Runtime"]) == (1024, "python3.14")
-    template.has_resource_properties("AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 9}})
+    template.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 9}, "BatchSize": 5}
+    )
     template.all_resources_properties("AWS::Logs::LogGroup", {"RetentionInDays": 7})
 
 

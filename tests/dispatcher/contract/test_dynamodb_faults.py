@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from moto.core.models import botocore_stubber
 
 from dispatcher.dynamodb_store import DynamoDbRunStore
 from dispatcher.errors import Retryable, RunFinished, Terminal
+from dispatcher.limits import CONFLICT_TRIES
 from dispatcher.ports import RunStore, Signal
 from dispatcher.table_schema import inbox_sort_key
 from engine import Status
@@ -233,9 +235,60 @@ def test_a_cancelled_signal_is_judged_by_its_reasons(
 ) -> None:
     """Conflicts pass; a failed condition on the head says that the run has ended; what is invalid stays so."""
     table.store.create(head_of(status=Status.PAUSED))
-    table.tap.on("TransactWriteItems", "before", _cancelled(*reasons))
+    table.tap.on("TransactWriteItems", "before", _cancelled(*reasons), times=CONFLICT_TRIES)
     with pytest.raises(kind):
         table.store.add_signal(SIGNAL, due_at_ms=1)
+
+
+class TestAConflict:
+    """Another write of the same item is under way: over in milliseconds, and botocore does not try again."""
+
+    def test_a_signal_gives_way(self, table: DynamoDb) -> None:
+        """It is tried three times, and written once."""
+        table.store.create(head_of(status=Status.PAUSED))
+        conflict = _cancelled("None", "None", "TransactionConflict")
+        table.tap.on("TransactWriteItems", "before", conflict, times=CONFLICT_TRIES - 1)
+        assert table.store.add_signal(SIGNAL, due_at_ms=500) is True
+        assert table.store.oldest_signal("run-1", ["go"], besides=[]) == SIGNAL
+        table.tap.clear()
+        table.tap.on("TransactWriteItems", "before", conflict, times=CONFLICT_TRIES)
+        with pytest.raises(Retryable):
+            table.store.add_signal(replace(SIGNAL, signal_id="s2"), due_at_ms=500)
+        assert len(table.tap.calls) == CONFLICT_TRIES
+
+    def test_a_signal_is_not_tried_again_for_any_other_reason(self, table: DynamoDb) -> None:
+        """Throttling is not over in milliseconds."""
+        table.store.create(head_of(status=Status.PAUSED))
+        reasons = ("ThrottlingError", "None", "TransactionConflict")
+        table.tap.clear()
+        table.tap.on("TransactWriteItems", "before", _cancelled(*reasons))
+        with pytest.raises(Retryable):
+            table.store.add_signal(SIGNAL, due_at_ms=500)
+        assert len(table.tap.calls) == 1
+
+    def test_a_commit_gives_way(self, table: DynamoDb) -> None:
+        """It is tried three times: a step that has been executed is not lost to a signal."""
+        table.store.create(head_of())
+        conflict = raising("TransactionConflictException")
+        table.tap.on("UpdateItem", "before", conflict, times=CONFLICT_TRIES - 1)
+        assert table.store.commit(head_of(version=1), mark_ms=None) is True
+        table.tap.clear()
+        table.tap.on("UpdateItem", "before", conflict, times=CONFLICT_TRIES)
+        with pytest.raises(Retryable):
+            table.store.commit(head_of(version=2), mark_ms=None)
+        assert len(table.tap.calls) == CONFLICT_TRIES
+
+    def test_a_commit_that_gives_way_to_another_commit_has_lost(self, table: DynamoDb) -> None:
+        """What was in its way was no signal: the condition decides at the next try."""
+        table.store.create(head_of())
+
+        def another_wins(call: Call) -> None:
+            table.tap.clear()
+            assert table.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is True
+            raise client_error(call.operation, "TransactionConflictException")
+
+        table.tap.on("UpdateItem", "before", another_wins)
+        assert table.store.commit(head_of(version=1), mark_ms=None) is False
 
 
 def test_reads_of_a_run_are_strong(table: DynamoDb) -> None:

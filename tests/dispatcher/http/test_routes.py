@@ -74,6 +74,17 @@ class TestStart:
         _is_problem(loop.http("POST", "/workflows/wait/runs", {"workflowId": "a"}), 409)
         assert loop.executed("a") == {"before": 1, "wait": 1}
 
+    def test_a_start_whose_message_cannot_be_sent_is_accepted(self, loop: MotoLoop) -> None:
+        """The run is there and its mark will see to it: 202, then 200 as ever, and it goes on by itself."""
+        body = {"workflowId": "a", "input": 1}
+        for status in (202, 200):
+            loop.tap.on("SendMessage", "before", raising("ThrottlingException"))
+            assert loop.http("POST", "/workflows/wait/runs", body).status == status
+        assert loop.queued() == 0
+        loop.minutes(8)
+        assert loop.snapshot("a").status is Status.PAUSED
+        assert loop.executed("a") == {"before": 1, "wait": 1}
+
     def test_the_order_of_keys_is_no_difference(self, loop: MotoLoop) -> None:
         """Input is compared as JSON, not as text."""
         one, other = b'{"workflowId":"a","input":{"x":1,"y":2}}', b'{"input":{"y":2,"x":1},"workflowId":"a"}'
@@ -346,14 +357,29 @@ class TestHealth:
             assert "Denied" not in str(answer.body)
 
 
+OUR_SIDE = {
+    500: "Something went wrong on our side; the log has the cause.",
+    503: "AWS did not answer in time; send the request again, with the same Idempotency-Key if it had one.",
+}
+
+
 @pytest.mark.parametrize(
-    ("fault", "status"), [(lose_the_answer, 503), (raising("ThrottlingException"), 503), (raising("AccessDenied"), 500)]
+    ("fault", "status", "cause"),
+    [
+        (lose_the_answer, 503, "dynamodb.test"),
+        (raising("ThrottlingException"), 503, "ThrottlingException"),
+        (raising("AccessDenied"), 500, "AccessDenied"),
+    ],
 )
-def test_trouble_of_ours_is_a_5xx_that_says_nothing_of_us(loop: MotoLoop, fault: Any, status: int) -> None:
-    """503 where trying again may help; 500 where it will not, without the cause, which is in the log."""
+def test_trouble_of_ours_is_a_5xx_that_says_nothing_of_us(
+    loop: MotoLoop, fault: Any, status: int, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 where trying again may help, 500 where it will not: a fixed text, when to come back, the cause in the log."""
     loop.tap.on("GetItem", "before", fault)
     answer = loop.http("GET", "/runs/run-1")
     _is_problem(answer, status)
-    if status == 500:
-        assert "AccessDenied" not in str(answer.body)
+    assert answer.body["detail"] == OUR_SIDE[status]
+    assert int(answer.headers["retry-after"]) > 0
+    assert cause not in str(answer)
+    assert cause in caplog.text
     assert loop.snapshot().status is Status.PAUSED

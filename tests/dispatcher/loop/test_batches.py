@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from asyncio import CancelledError
 from typing import Any
 
 import pytest
 
 from dispatcher.handler import handle
+from dispatcher.limits import ANOTHER_STEP_NEEDS_MS
 from dispatcher.messages import Continuation, encode
 from engine import Status
 from local.poller import FunctionContext
 from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
-from tests.dispatcher.wiretap import lose_the_answer, raising
+from tests.dispatcher.wiretap import Crash, lose_the_answer, raising
 
 MALFORMED = {
     "no JSON": "hello",
@@ -127,6 +129,70 @@ def test_an_empty_batch_is_no_failure(new_loop: NewLoop) -> None:
     """Nothing in, nothing out."""
     loop = new_loop(examples.choice())
     assert handle(loop.app, {"Records": []}, FunctionContext()) == {"batchItemFailures": []}
+
+
+class _ShortOfTime(FunctionContext):
+    """A context whose time is nearly over once it has been asked as often as there is time."""
+
+    def __init__(self, *left_ms: int) -> None:
+        super().__init__()
+        self._left_ms = list(left_ms)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """What is left now."""
+        return self._left_ms.pop(0) if len(self._left_ms) > 1 else self._left_ms[0]
+
+
+def test_a_batch_that_runs_out_of_time_leaves_the_rest_untouched(new_loop: NewLoop) -> None:
+    """To be stopped in mid-step would bring back the whole batch: the rest is named and nothing is called for it."""
+    loop = new_loop(examples.choice())
+    for number in range(4):
+        loop.start("choice", {"n": 1}, run=f"run-{number}")
+    records = [
+        {"messageId": f"m-{number}", "body": encode(Continuation(f"run-{number}", 0)), "attributes": {}}
+        for number in range(4)
+    ]
+    # Asked for the deadline, then before the second, the third and the fourth record.
+    context = _ShortOfTime(30_000, ANOTHER_STEP_NEEDS_MS, ANOTHER_STEP_NEEDS_MS - 1)
+    loop.tap.clear()
+    response = handle(loop.app, {"Records": records}, context)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m-2"}, {"itemIdentifier": "m-3"}]}
+    assert [loop.snapshot(f"run-{number}").version for number in range(4)] == [1, 1, 0, 0]
+    assert not [call for call in loop.tap.calls if "run-2" in str(call.parameters) or "run-3" in str(call.parameters)]
+
+
+def test_the_first_record_of_a_batch_has_its_try(new_loop: NewLoop) -> None:
+    """However little time there is: a function too short for any step would otherwise never do one."""
+    loop = new_loop(examples.choice())
+    loop.start("choice", {"n": 1})
+    records = [{"messageId": "m", "body": encode(Continuation("run-1", 0))}]
+    assert handle(loop.app, {"Records": records}, _ShortOfTime(1000)) == {"batchItemFailures": []}
+    assert loop.snapshot().version == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), CancelledError("stop")])
+def test_a_node_that_ends_the_process_fails_its_step(new_loop: NewLoop, error: BaseException) -> None:
+    """Its policy retries it as any failure, then the run has failed; the process and the rest of its batch go on."""
+    loop = new_loop(examples.raising(error))
+    loop.start("raising", run="bad")
+    loop.settle()
+    snapshot = loop.snapshot("bad")
+    assert snapshot.status is Status.FAILED
+    assert snapshot.error is not None
+    assert snapshot.error.error_type == type(error).__name__
+    assert loop.executed("bad") == {"raise": 2}
+    assert loop.failures == 0
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Crash])
+def test_what_ends_the_process_is_no_failure_of_a_step(new_loop: NewLoop, kind: type[BaseException]) -> None:
+    """Whoever runs the process stops it: nothing is decided, and the message comes back."""
+    loop = new_loop(examples.raising(kind()))
+    loop.start("raising")
+    records = [{"messageId": "m", "body": encode(Continuation("run-1", 0))}]
+    with pytest.raises(kind):
+        handle(loop.app, {"Records": records}, FunctionContext())
+    assert loop.head().version == 0
 
 
 def test_a_poisonous_message_ends_on_the_dead_letter_queue(new_loop: NewLoop) -> None:

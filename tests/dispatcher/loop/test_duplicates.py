@@ -145,7 +145,7 @@ def test_a_message_ahead_of_a_restored_table_is_left_to_the_sweep(new_loop: NewL
     loop.send(Continuation("run-1", 2))
     loop.deliver_all()
     assert loop.head().version == 0
-    loop.minutes(3)
+    loop.minutes(8)
     assert loop.snapshot().status is Status.COMPLETED
     assert set(loop.executed().values()) == {1}
 

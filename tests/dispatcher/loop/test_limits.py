@@ -18,7 +18,7 @@ from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import MotoLoop
 from tests.dispatcher.settings import SETTINGS, NoSecret
 from tests.dispatcher.values import incompressible
-from tests.dispatcher.virtual_time import MINUTE, VirtualTime
+from tests.dispatcher.virtual_time import DAY, MINUTE, VirtualTime
 
 TOO_LARGE = incompressible(ITEM_BYTES_MAX + 1024)
 
@@ -89,7 +89,7 @@ def test_a_result_larger_than_an_item_fails_the_run(new_loop: NewLoop) -> None:
 
 def test_an_error_longer_than_an_item_fails_the_run(new_loop: NewLoop) -> None:
     """An exception's text is a value as well."""
-    loop = new_loop(examples.raising(TOO_LARGE))
+    loop = new_loop(examples.raising(examples.Unavailable(TOO_LARGE)))
     loop.start("raising")
     loop.settle()
     assert loop.snapshot().status is Status.FAILED
@@ -114,6 +114,20 @@ def test_a_run_grown_to_the_limit_still_says_why_it_failed(time: VirtualTime) ->
     assert snapshot.error is not None
     assert snapshot.error.error_type == "PayloadTooLarge"
     assert snapshot.version > 8
+
+
+@pytest.mark.parametrize("kind", ["sleep", "timeout"])
+def test_a_wait_beyond_the_year_9999_is_refused(new_loop: NewLoop, kind: str) -> None:
+    """No date is written for its end: the step fails for good, and says what to leave out."""
+    for_ever = 8000 * 366 * DAY
+    loop = new_loop(examples.sleep(for_ever) if kind == "sleep" else examples.linked_wait([], timeout_ms=for_ever))
+    loop.start("sleep" if kind == "sleep" else "linked-wait")
+    loop.settle()
+    assert _failed_with(loop) == "InvalidOutput"
+    assert sum(loop.executed().values()) == 1
+    error = loop.snapshot().error
+    assert error is not None
+    assert "9999" in error.error
 
 
 def test_a_signal_too_large_beside_what_the_run_holds_fails_it(new_loop: NewLoop) -> None:

@@ -12,7 +12,7 @@ from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import MotoLoop
 from tests.dispatcher.virtual_time import HOUR, MINUTE, SECOND
-from tests.dispatcher.wiretap import Call, crash
+from tests.dispatcher.wiretap import Call, crash, raising
 
 
 def _inbox(loop: MotoLoop) -> list[str]:
@@ -50,6 +50,35 @@ def test_a_resume_goes_to_the_wait_the_run_is_in(new_loop: NewLoop) -> None:
     assert loop.ask("POST", "/runs/run-1/resume", "yes").status == 202
     loop.settle()
     assert loop.snapshot().output == {"got": "yes"}
+
+
+def test_a_double_click_ends_one_wait(new_loop: NewLoop) -> None:
+    """Two resumes of the wait the run is in are one, with or without a key; the wait behind it goes on waiting."""
+    loop = new_loop(examples.two_waits())
+    loop.start("two-waits")
+    loop.settle()
+    answers = [loop.ask("POST", "/runs/run-1/resume", number) for number in range(3)]
+    assert [(answer.status, answer.body["repeated"]) for answer in answers] == [(202, False), (202, True), (202, True)]
+    loop.settle()
+    assert (loop.snapshot().status, loop.snapshot().current_node_id) == (Status.PAUSED, "second")
+    assert not _inbox(loop)
+    assert loop.ask("POST", "/runs/run-1/resume", 7).body["repeated"] is False
+    loop.settle()
+    assert loop.snapshot().output == {"got": [0, 7]}
+
+
+@pytest.mark.parametrize("path", ["/runs/run-1/signals/go", "/runs/run-1/resume", "/webhooks/{token}"])
+def test_a_signal_whose_wake_cannot_be_sent_is_accepted(new_loop: NewLoop, path: str) -> None:
+    """It is written, and its mark will see to it: a caller told to try again would signal twice."""
+    loop = new_loop(examples.wait())
+    loop.start("wait")
+    loop.settle()
+    loop.tap.on("SendMessage", "before", raising("ThrottlingException"))
+    answer = loop.http("POST", path.format(token=loop.token()), 1)
+    assert (answer.status, answer.body["repeated"]) == (202, False)
+    assert loop.queued() == 0
+    loop.minutes(8)
+    assert loop.snapshot().output == {"got": 1}
 
 
 def test_a_signal_repeated_with_its_key_is_taken_once(new_loop: NewLoop) -> None:

@@ -12,6 +12,7 @@ from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import MotoLoop
 from tests.dispatcher.virtual_time import DAY, HOUR, MINUTE, SECOND
+from tests.dispatcher.wiretap import crash
 
 
 def _to(loop: MotoLoop, at_ms: int) -> None:
@@ -105,6 +106,31 @@ def test_the_queue_is_never_asked_for_more_than_it_can(new_loop: NewLoop, interv
     mark_ms = loop.head().due_at_ms
     assert mark_ms is not None
     assert mark_ms <= _due(loop)
+
+
+def test_a_clock_that_is_behind_loses_no_timer(new_loop: NewLoop) -> None:
+    """To the process that committed, the time was within the queue's reach, so no mark has it; it died before it sent.
+
+    To the one that finds its message again the time is beyond: with a mark behind the timer it sends all the same.
+    """
+    loop = new_loop(examples.wait(timeout_ms=899 * SECOND))
+    loop.start("wait")
+    loop.deliver()
+    messages = loop.receive()
+    loop.tap.on("UpdateItem", "after", crash)
+    loop.invoke(messages)
+    mark_ms = loop.head().due_at_ms
+    assert mark_ms is not None
+    assert mark_ms > _due(loop)
+    loop.time.pass_by(-10 * SECOND)
+    loop.tap.clear()
+    loop.acknowledge(messages, loop.invoke(messages))
+    (sent,) = [call for call in loop.tap.calls if call.operation == "SendMessage"]
+    assert sent.parameters["DelaySeconds"] == 900
+    _to(loop, _due(loop) - 1)
+    assert loop.snapshot().status is Status.PAUSED
+    loop.advance(SECOND)
+    assert loop.snapshot().output == {"late": True}
 
 
 def test_an_early_message_for_a_far_time_is_acknowledged(new_loop: NewLoop) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine import Status
+from engine import Status, WaitAddress
 from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import PUBLIC_URL, MotoLoop
@@ -82,12 +82,93 @@ def test_a_link_expires_with_its_wait(new_loop: NewLoop) -> None:
 
 
 def test_a_link_of_a_wait_without_limit_expires_after_90_days(new_loop: NewLoop) -> None:
-    """A link on paper does not work for ever."""
+    """A link on paper does not work for ever: it ends with the UTC day that is 90 days ahead."""
     loop, path = _waiting(new_loop)
-    loop.time.pass_by(90 * DAY - 1)
+    expires_at_ms = loop.ask("GET", path).body["expiresAt"]
+    assert expires_at_ms % DAY == 0
+    assert 90 * DAY < expires_at_ms - loop.time.now_ms <= 91 * DAY
+    loop.time.pass_by(expires_at_ms - 1 - loop.time.now_ms)
     assert loop.ask("GET", path).status == 200
     loop.time.pass_by(1)
     assert loop.ask("GET", path).status == 410
+
+
+def test_a_link_is_the_same_all_day(new_loop: NewLoop) -> None:
+    """Shown again on the same UTC day it is the same text; on the next it lasts a day longer, for the same wait."""
+    loop, path = _waiting(new_loop)
+    midnight_ms = -loop.time.now_ms % DAY
+    loop.time.pass_by(midnight_ms - 1)
+    assert loop.token() == path.removeprefix("/webhooks/")
+    loop.time.pass_by(1)
+    tomorrows = f"/webhooks/{loop.token()}"
+    assert tomorrows != path
+    expiries = [loop.ask("GET", link).body["expiresAt"] for link in (path, tomorrows)]
+    assert expiries[1] - expiries[0] == DAY
+    assert loop.ask("POST", path, "first").body["repeated"] is False
+    assert loop.ask("POST", tomorrows, "second").body["repeated"] is True
+    loop.settle()
+    assert loop.snapshot().output == {"got": "first"}
+
+
+def test_a_link_for_the_next_wait_does_not_end_with_this_one(new_loop: NewLoop) -> None:
+    """The step that ends a wait hands out the link of the next: only a link for the very wait has that wait's time."""
+    links: list[str] = []
+    loop = new_loop(examples.linked_wait(links, timeout_ms=HOUR, content_with="second"))
+    loop.start("linked-wait")
+    loop.settle()
+    due_at_ms = loop.snapshot().due_at_ms
+    assert due_at_ms is not None
+    assert loop.ask("GET", f"/webhooks/{loop.token()}").body["expiresAt"] == due_at_ms
+    first = links[0].removeprefix(PUBLIC_URL)
+    assert loop.ask("POST", first, "first").status == 202
+    loop.settle()
+    assert loop.snapshot().status is Status.PAUSED
+    second = links[1].removeprefix(PUBLIC_URL)
+    assert second != first
+    assert loop.ask("GET", second).body["expiresAt"] > due_at_ms + 89 * DAY
+    assert loop.ask("POST", first, "second").status == 410
+    assert loop.ask("POST", second, "second").body["repeated"] is False
+    loop.settle()
+    assert loop.snapshot().output == {"by": "signal", "payload": "second"}
+
+
+@pytest.mark.parametrize("first", ["link", "resume"])
+def test_a_wait_ends_once_whichever_way(new_loop: NewLoop, first: str) -> None:
+    """A link and a call that ends the wait are about one thing: what comes second is a repeat of the first."""
+    loop, link = _waiting(new_loop)
+    paths = {"link": link, "resume": "/runs/run-1/resume"}
+    second = "resume" if first == "link" else "link"
+    assert loop.ask("POST", paths[first], "first").body["repeated"] is False
+    assert loop.ask("POST", paths[second], "second").body["repeated"] is True
+    loop.settle()
+    assert loop.snapshot().output == {"got": "first"}
+
+
+def test_an_early_webhook_wakes_a_node_that_then_sleeps(new_loop: NewLoop) -> None:
+    """The node hands out its link and asks for no signal, only for time: who follows the link ends the sleep."""
+    links: list[str] = []
+    loop = new_loop(examples.linked_sleep(links, 3 * DAY))
+
+    def follow(_call: Call) -> None:
+        assert loop.ask("POST", links[0].removeprefix(PUBLIC_URL), "early").status == 202
+
+    loop.start("linked-sleep")
+    loop.tap.on("UpdateItem", "before", follow)
+    loop.settle()
+    assert loop.snapshot().output == {"by": "signal", "payload": "early"}
+    assert loop.executed() == {"nap": 2}
+
+
+def test_a_webhook_wakes_a_sleeping_node(new_loop: NewLoop) -> None:
+    """As above, while it sleeps."""
+    links: list[str] = []
+    loop = new_loop(examples.linked_sleep(links, 3 * DAY))
+    loop.start("linked-sleep")
+    loop.settle()
+    assert loop.snapshot().status is Status.PAUSED
+    assert loop.ask("POST", links[0].removeprefix(PUBLIC_URL), "now").status == 202
+    loop.settle()
+    assert loop.snapshot().output == {"by": "signal", "payload": "now"}
 
 
 def test_a_link_for_another_run_of_the_same_id_is_refused(new_loop: NewLoop) -> None:
@@ -110,14 +191,17 @@ FAR: Any = 99_999_999_999_999
 
 FORGED = {
     "another signature": _forged(["run-1", FAR, "wait", 1, 0]),
-    "another signature, for a signal": _forged(["run-1", FAR, "go"]),
+    "another signature, for a signal": _forged(["run-1", FAR, "wait", 1, 0, "go"]),
     "an unknown run": _forged(["run-2", FAR, "wait", 1, 0]),
     "a run id with a lone surrogate": _forged(["\ud800", FAR, "wait", 1, 0]),
     "a run id longer than a key": _forged(["r" * 1400, FAR, "wait", 1, 0]),
     "an empty run id": _forged(["", FAR, "wait", 1, 0]),
-    "a run id with NUL": _forged(["a\0b", FAR, "go"]),
-    "a signal with a separator": _forged(["run-1", FAR, "a#b"]),
-    "too few claims": _forged(["run-1", FAR]),
+    "a run id with NUL": _forged(["a\0b", FAR, "wait", 1, 0]),
+    "a node with a separator": _forged(["run-1", FAR, "a#b", 1, 0]),
+    "a signal with a separator": _forged(["run-1", FAR, "wait", 1, 0, "a#b"]),
+    "a signal that is no text": _forged(["run-1", FAR, "wait", 1, 0, None]),
+    "too few claims": _forged(["run-1", FAR, "go"]),
+    "too many claims": _forged(["run-1", FAR, "wait", 1, 0, "go", "on"]),
     "claims of other types": _forged(["run-1", "now", "wait", "1", None]),
     "no list": _forged({"run": "run-1"}),
     "nested deeply": _forged(json.loads("[" * 400 + "]" * 400)),
@@ -230,3 +314,21 @@ def test_a_link_for_a_signal_made_by_an_expression(new_loop: NewLoop) -> None:
     loop.settle()
     assert loop.snapshot().output == "yes"
     assert loop.ask("POST", path, "again").status == 410
+
+
+def test_a_link_for_a_signal_counts_once_however_often_it_is_made(new_loop: NewLoop) -> None:
+    """Made again a day later it is another text for the same thing; from another place it is another signal."""
+    loop = new_loop(examples.mailed_link())
+    loop.start("mailed-link")
+    head = loop.head()
+    here, elsewhere = WaitAddress("mail", 1, 0), WaitAddress("mail", 2, 0)
+    today = loop.app.tokens.url(head, here, "decision").removeprefix(PUBLIC_URL)
+    loop.time.pass_by(DAY)
+    tomorrow = loop.app.tokens.url(head, here, "decision").removeprefix(PUBLIC_URL)
+    assert today != tomorrow
+    assert loop.ask("POST", today, 1).body["repeated"] is False
+    assert loop.ask("POST", tomorrow, 2).body["repeated"] is True
+    for other in (loop.app.tokens.url(head, elsewhere, "decision"), loop.app.tokens.url(head, here, "another")):
+        assert loop.ask("POST", other.removeprefix(PUBLIC_URL), 3).body["repeated"] is False
+    loop.settle()
+    assert loop.snapshot().output == 1

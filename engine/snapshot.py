@@ -181,6 +181,9 @@ class Snapshot(NamedTuple):
             raise InvalidSnapshot(f"schemaVersion {schema!r} is newer than {SCHEMA_VERSION}: deploy newer code")
         context = _context_from_json(_mapping(document, "context"))
         status, node_id = _status(document), _optional_text(document, "currentNodeId")
+        # Refluxo leaves the state of a retry in the snapshot of the pause that follows it; it is over by then.
+        retry_state = _retry_state_from_json(document)
+        attempts = retry_state.attempts if retry_state is not None and retry_state.node_id == node_id else 0
         return cls(
             workflow_id=_text(document, "workflowId"),
             status=status,
@@ -190,8 +193,8 @@ class Snapshot(NamedTuple):
             last_started_at=_integer(document, "lastStartedAt", 0),
             total_execution_time=_integer(document, "totalExecutionTime", 0),
             metadata=_mapping(document, "metadata", {}),
-            retry_state=_retry_state_from_json(document),
-            wait=_wait_from_json(document, status, context.visits(node_id or "")),
+            retry_state=None if status is Status.PAUSED and document.get("wait") is None else retry_state,
+            wait=_wait_from_json(document, status, context.visits(node_id or ""), attempts),
             last_node_id=_optional_text(document, "lastNodeId") or _newest_node(context),
             definition=_definition_from_json(document),
             input=document.get("input"),
@@ -236,13 +239,14 @@ def _retry_state_from_json(document: Mapping[str, JsonValue]) -> RetryState | No
     )
 
 
-def _wait_from_json(document: Mapping[str, JsonValue], status: Status, visits: int) -> Wait | None:
+def _wait_from_json(document: Mapping[str, JsonValue], status: Status, visits: int, attempts: int) -> Wait | None:
     if document.get("wait") is not None:
         return wait_from_json(_mapping(document, "wait"))
     if status is not Status.PAUSED:
         return None
     # Refluxo writes no more of a wait than the status: it ends with a resume.
-    return Wait(DEFAULT_SIGNAL, None, "timeout", visit=visits + 1, attempt=1, resumes=0)
+    visit = max(visits, 1) if attempts else visits + 1
+    return Wait(DEFAULT_SIGNAL, None, "timeout", visit=visit, attempt=attempts + 1, resumes=0)
 
 
 def _definition_from_json(document: Mapping[str, JsonValue]) -> DefinitionRef | None:

@@ -61,10 +61,14 @@ def test_there_is_one_of_every_kind() -> None:
 
 @EACH_FILE
 def test_a_golden_snapshot_loads(path: Path) -> None:
-    """It is read without a loss: every field it has is written again as it was."""
-    golden = read(path)
-    written = Snapshot.from_json(golden["snapshot"]).to_json()
-    assert {key: written[key] for key in golden["snapshot"]} == golden["snapshot"]
+    """It is read without a loss: every field it has is written again as it was.
+
+    But for the retry that Refluxo leaves in a pause that follows it: it is over.
+    """
+    snapshot = read(path)["snapshot"]
+    written = Snapshot.from_json(snapshot).to_json()
+    kept = {key: value for key, value in snapshot.items() if key != "retryState" or snapshot["status"] != "paused"}
+    assert {key: written[key] for key in kept} == kept
 
 
 @EACH_FILE

@@ -149,7 +149,7 @@ class DynamoDbRunStore:
                 "Update": {
                     "TableName": self._table_name,
                     "Key": _key(partition, HEAD_SORT_KEY),
-                    "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard",
+                    "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard REMOVE grace",
                     "ConditionExpression": f"{_PRESENT} AND {_NOT_TERMINAL}",
                     "ExpressionAttributeNames": {"#status": "status"},
                     "ExpressionAttributeValues": {
@@ -162,7 +162,7 @@ class DynamoDbRunStore:
         ]
         with calling_aws():
             try:
-                self._transact(writes, token=signal.signal_id)
+                self._transact(writes)
             except ClientError as error:
                 failed = _failed_conditions(error)
                 if failed is None:
@@ -172,11 +172,11 @@ class DynamoDbRunStore:
                 raise RunFinished(f"run {signal.workflow_id!r} has ended") from None
         return True
 
-    def _transact(self, writes: Sequence[TransactWriteItemTypeDef], *, token: str) -> None:
+    def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> None:
         """A transaction, again at once when a step's commit was in its way: botocore does not repeat those."""
         for tries_left in reversed(range(CONFLICT_TRIES)):
             try:
-                self._client.transact_write_items(TransactItems=writes, ClientRequestToken=token[:36])
+                self._client.transact_write_items(TransactItems=writes)
             except ClientError as error:
                 if not (tries_left and _only_conflicts(error)):
                     raise

@@ -188,7 +188,8 @@ class FrontDoor:
             return self.signal(workflow_id, DEFAULT_SIGNAL, payload, idempotency_key=idempotency_key)
         if wait.signal is None:
             raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
-        return self._end_wait(head, WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes), payload)
+        address = WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes)
+        return self._end_wait(head, address, payload, idempotency_key=idempotency_key)
 
     def webhook(self, token: str, payload: JsonValue) -> bool:
         """Delivers a payload by capability URL; the first one counts. Returns False for a repeat.
@@ -205,11 +206,15 @@ class FrontDoor:
         link = f"{inbox_name(claims.address)}\0{claims.signal}"
         return self._deliver(head, claims.signal, _digest(f"link\0{link}"), payload)
 
-    def _end_wait(self, head: Head, address: WaitAddress, payload: JsonValue) -> bool:
+    def _end_wait(
+        self, head: Head, address: WaitAddress, payload: JsonValue, *, idempotency_key: str | None = None
+    ) -> bool:
         self._check_payload(head, address, payload)
-        # One wait, one end, by whichever link or call: whatever comes second is a repeat of the first.
+        # One wait, one end, by whichever link or call: whatever comes second is a repeat of the first. A caller's own
+        # key tells more: its repeat is one also when the run waits anew.
         name = inbox_name(address)
-        return self._deliver(head, name, _digest(f"wait\0{name}"), payload)
+        said = f"wait\0{name}" if idempotency_key is None else f"resume\0{idempotency_key}"
+        return self._deliver(head, name, _digest(said), payload)
 
     def _check_payload(self, head: Head, address: WaitAddress, payload: JsonValue) -> None:
         """Holds a payload against the schema of a ``core:wait`` that the run is in, if it has one of plain JSON."""

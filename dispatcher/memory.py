@@ -102,7 +102,7 @@ class InMemoryRunStore:
         self._inboxes.setdefault(signal.workflow_id, {})[key] = _StoredSignal(
             body, signal.name, signal.signal_id, signal.arrived_at_ms
         )
-        head.due_at_ms = due_at_ms
+        head.due_at_ms, head.grace_ms = due_at_ms, None
         return True
 
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:

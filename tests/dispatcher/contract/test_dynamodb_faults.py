@@ -256,6 +256,17 @@ class TestAConflict:
             table.store.add_signal(replace(SIGNAL, signal_id="s2"), due_at_ms=500)
         assert len(table.tap.calls) == CONFLICT_TRIES
 
+    def test_a_repeated_signal_is_a_request_of_its_own(self, table: DynamoDb) -> None:
+        """Its token is new: DynamoDB refuses one it has seen within ten minutes with anything else, a later time too.
+
+        (``IdempotentParameterMismatchException``, which moto does not know.)
+        """
+        table.store.create(head_of(status=Status.PAUSED))
+        assert table.store.add_signal(SIGNAL, due_at_ms=500) is True
+        assert table.store.add_signal(replace(SIGNAL, arrived_at_ms=101), due_at_ms=501) is False
+        calls = [call for call in table.tap.calls if call.operation == "TransactWriteItems"]
+        assert len({call.parameters["ClientRequestToken"] for call in calls}) == len(calls)
+
     def test_a_signal_is_not_tried_again_for_any_other_reason(self, table: DynamoDb) -> None:
         """Throttling is not over in milliseconds."""
         table.store.create(head_of(status=Status.PAUSED))

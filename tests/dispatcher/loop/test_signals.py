@@ -67,6 +67,18 @@ def test_a_double_click_ends_one_wait(new_loop: NewLoop) -> None:
     assert loop.snapshot().output == {"got": [0, 7]}
 
 
+def test_a_resume_repeated_with_its_key_ends_no_later_wait(new_loop: NewLoop) -> None:
+    """The caller was not answered and tries again, when the first has been taken and the run waits anew."""
+    loop = new_loop(examples.two_waits())
+    loop.start("two-waits")
+    loop.settle()
+    for repeated in (False, True):
+        answer = loop.ask("POST", "/runs/run-1/resume", "once", {"idempotency-key": "a"})
+        assert (answer.status, answer.body["repeated"]) == (202, repeated)
+        loop.settle()
+    assert (loop.snapshot().status, loop.snapshot().current_node_id) == (Status.PAUSED, "second")
+
+
 @pytest.mark.parametrize("path", ["/runs/run-1/signals/go", "/runs/run-1/resume", "/webhooks/{token}"])
 def test_a_signal_whose_wake_cannot_be_sent_is_accepted(new_loop: NewLoop, path: str) -> None:
     """It is written, and its mark will see to it: a caller told to try again would signal twice."""

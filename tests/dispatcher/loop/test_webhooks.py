@@ -151,6 +151,8 @@ def test_an_early_webhook_wakes_a_node_that_then_sleeps(new_loop: NewLoop) -> No
 
     def follow(_call: Call) -> None:
         assert loop.ask("POST", links[0].removeprefix(PUBLIC_URL), "early").status == 202
+        # Its nudge comes while the run does not wait yet, and does nothing.
+        loop.deliver()
 
     loop.start("linked-sleep")
     loop.tap.on("UpdateItem", "before", follow)
@@ -260,6 +262,8 @@ def test_a_link_followed_before_the_run_waits(new_loop: NewLoop) -> None:
 
     def follow(_call: Call) -> None:
         assert loop.ask("POST", links[0].removeprefix(PUBLIC_URL), "early").status == 202
+        # Its nudge comes while the run does not wait yet, and does nothing.
+        loop.deliver()
 
     loop.start("linked-wait")
     loop.tap.on("UpdateItem", "before", follow)
@@ -328,6 +332,7 @@ def test_a_link_for_a_signal_counts_once_however_often_it_is_made(new_loop: NewL
     assert today != tomorrow
     assert loop.ask("POST", today, 1).body["repeated"] is False
     assert loop.ask("POST", tomorrow, 2).body["repeated"] is True
+    loop.time.pass_by(1)
     for other in (loop.app.tokens.url(head, elsewhere, "decision"), loop.app.tokens.url(head, here, "another")):
         assert loop.ask("POST", other.removeprefix(PUBLIC_URL), 3).body["repeated"] is False
     loop.settle()

@@ -248,11 +248,7 @@ def rows() -> list[Row]:
 
 def main() -> int:
     """Measures and prints; 1 when a budget does not hold."""
-    print(
-        print(
-            f"the budgets are for a machine that counts to 100,000 in {REFERENCE_MACHINE_MS} ms; the speed of one may drift"
-        )
-    )
+    print(f"the budgets are for a machine that counts to 100,000 in {REFERENCE_MACHINE_MS} ms; its speed may drift")
     measured = rows()
     for row in measured:
         mark = "ok  " if row.held else "OVER"

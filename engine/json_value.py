@@ -93,7 +93,8 @@ def _copied_items(value: Mapping[object, object], depth: int) -> JsonObject:
         if not isinstance(key, str):
             raise _NotJson(f"the key {key!r} is a {type(key).__name__}; JSON keys are strings")
         try:
-            copied[_checked_text(str.__str__(key))] = _copy(item, depth + 1)
+            name = key if type(key) is str and key.isascii() else _checked_text(str.__str__(key))
+            copied[name] = _checked_scalar(item) if type(item) in SCALARS else _copy(item, depth + 1)
         except _NotJson as fault:
             fault.parts.append(f".{key}")
             raise

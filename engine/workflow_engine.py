@@ -294,16 +294,17 @@ class WorkflowEngine:
         if resumed is None and wait is not None:
             resumed = Resumed("signal", wait.signal, external_payload)
         node = self._nodes.get(node_id) or _unknown_node(node_id)
+        fresh = wait is None and snapshot.retry_state is None
         step = Step(
             snapshot.workflow_id,
             node_id,
-            snapshot.attempt,
-            snapshot.visit,
+            1 if fresh else snapshot.attempt,
+            snapshot.context.visits(node_id) + 1 if fresh else snapshot.visit,
             snapshot.context,
             external_payload,
             resumed,
             _NO_GLOBALS if global_values is None else global_values,
-            snapshot.resumes,
+            0 if fresh else snapshot.resumes,
             wait,
             host,
         )

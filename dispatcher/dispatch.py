@@ -19,8 +19,8 @@ from dispatcher.errors import DispatchError, ItemTooLarge, UnknownSchema
 from dispatcher.head import Head, Pending, Taken
 from dispatcher.limits import ANOTHER_STEP_NEEDS_MS, RUN_STEPS_MAX_DEFAULT, UNKNOWN_SCHEMA_DELAY_SECONDS
 from dispatcher.messages import Continuation, Delivery, Message, Wake
-from dispatcher.ports import RunStore, Signal, StepQueue
-from dispatcher.signals import names_awaited
+from dispatcher.ports import RunStore, StepQueue
+from dispatcher.signals import awaited_signal
 from dispatcher.table_schema import inbox_sort_key
 from dispatcher.webhook_token import WebhookTokens
 from engine import Host, Resumed, Snapshot, Status, WaitAddress
@@ -140,7 +140,7 @@ class Dispatcher:
         wait = head.snapshot.wait
         if wait is None:
             return None
-        signal = self._signal_for(head)
+        signal = awaited_signal(self.store, head)
         timer_fired = wait.due_at_ms is not None and self.now_ms() >= wait.due_at_ms
         in_time = signal is not None and (
             wait.due_at_ms is None or signal.arrived_at_ms < wait.due_at_ms or not timer_fired
@@ -152,13 +152,6 @@ class Dispatcher:
         if timer_fired:
             return _Work(head, Pending(Resumed(wait.by)))
         return None
-
-    def _signal_for(self, head: Head) -> Signal | None:
-        snapshot = head.snapshot
-        if snapshot.wait is None or snapshot.current_node_id is None:
-            return None
-        names = names_awaited(snapshot.current_node_id, snapshot.wait)
-        return self.store.oldest_signal(head.workflow_id, names, besides=[taken.inbox_key for taken in head.takes])
 
     def _remove_taken(self, head: Head) -> None:
         self.store.remove_from_inbox(head.workflow_id, [taken.inbox_key for taken in head.takes])
@@ -256,7 +249,7 @@ class Dispatcher:
                 case EnqueueStep():
                     self._send_later(head)
                 case AwaitSignal():
-                    if self._signal_for(head) is not None:
+                    if awaited_signal(self.store, head) is not None:
                         self.queue.send(Wake(head.workflow_id))
                 case _:
                     assert_never(effect)

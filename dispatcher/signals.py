@@ -29,6 +29,15 @@ def names_awaited(node_id: str, wait: Wait) -> Sequence[str]:
     return (own,) if wait.signal is None else (own, wait.signal)
 
 
+def awaited_signal(store: RunStore, head: Head) -> Signal | None:
+    """The oldest signal in the inbox that ends the wait a run is in; None when there is none, or no wait."""
+    snapshot = head.snapshot
+    if snapshot.wait is None or snapshot.current_node_id is None:
+        return None
+    names = names_awaited(snapshot.current_node_id, snapshot.wait)
+    return store.oldest_signal(head.workflow_id, names, besides=[taken.inbox_key for taken in head.takes])
+
+
 def deliver(
     store: RunStore, queue: StepQueue, head: Head, *, name: str, signal_id: str, payload: JsonValue, now_ms: int
 ) -> bool:

@@ -24,7 +24,7 @@ from dispatcher.limits import (
 )
 from dispatcher.messages import Continuation
 from dispatcher.ports import DueMark, RunStore, StepQueue
-from dispatcher.signals import names_awaited
+from dispatcher.signals import awaited_signal
 from dispatcher.table_schema import DUE_SHARDS
 from engine import Status
 
@@ -92,7 +92,7 @@ class Sweep:
             report.removed += self.store.move_mark(head, due_at_ms=None, grace_ms=None)
             return
         timer_ms = head.snapshot.due_at_ms
-        if timer_ms is None or head.due_at_ms > timer_ms or self._signalled(head):
+        if timer_ms is None or head.due_at_ms > timer_ms or awaited_signal(self.store, head) is not None:
             self._see_to_lateness(head, report)
         elif timer_ms > now + SWEEP_PERIOD_MS:
             report.pushed += self.store.move_mark(head, due_at_ms=timer_ms, grace_ms=None)
@@ -109,15 +109,7 @@ class Sweep:
         if snapshot.status.terminal:
             return True
         waits_outside = snapshot.status is Status.PAUSED and snapshot.due_at_ms is None
-        return waits_outside and not self._signalled(head)
-
-    def _signalled(self, head: Head) -> bool:
-        snapshot = head.snapshot
-        if snapshot.wait is None or snapshot.current_node_id is None:
-            return False
-        names = names_awaited(snapshot.current_node_id, snapshot.wait)
-        besides = [taken.inbox_key for taken in head.takes]
-        return self.store.oldest_signal(head.workflow_id, names, besides=besides) is not None
+        return waits_outside and awaited_signal(self.store, head) is None
 
     def _see_to_lateness(self, head: Head, report: SweepReport) -> None:
         """The run should go on by a message of its own: gives it the grace, then counts the message as lost."""

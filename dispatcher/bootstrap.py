@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,20 +16,30 @@ from typing import TYPE_CHECKING, Protocol
 
 from dispatcher import clock
 from dispatcher.catalog import Catalog
-from dispatcher.ports import RunStore, SecretSource, StepQueue
+from dispatcher.limits import AWS_CONNECT_TIMEOUT_SECONDS, AWS_READ_TIMEOUT_SECONDS, AWS_TRIES
+from dispatcher.ports import PayloadBucket, RunStore, SecretSource, StepQueue
 from dispatcher.settings import InvalidSettings, Settings
 from dispatcher.webhook_token import WebhookTokens
 from engine import Registry
 from engine.registry_path import registry_at
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
+    from dispatcher.archive import Archive
+    from dispatcher.dead_letters import DeadLetters
     from dispatcher.dispatch import Dispatcher
     from dispatcher.front_door import FrontDoor
+    from dispatcher.gathering import Gathering
+    from dispatcher.head_effects import HeadEffects
     from dispatcher.http_api import HttpApi
+    from dispatcher.operator_calls import OperatorCalls
+    from dispatcher.retention import Retention
     from dispatcher.sweep import Sweep
 
 
@@ -43,8 +54,16 @@ class Clients(Protocol):
         """An SQS client."""
         ...
 
+    def s3(self) -> S3Client:
+        """An S3 client."""
+        ...
+
     def secretsmanager(self) -> SecretsManagerClient:
         """A Secrets Manager client."""
+        ...
+
+    def cloudwatch(self) -> CloudWatchClient:
+        """A CloudWatch client."""
         ...
 
 
@@ -55,41 +74,74 @@ class AwsClients:
         """A DynamoDB client."""
         import boto3  # noqa: PLC0415  (functions that use no client do not pay for it)
 
-        return boto3.client("dynamodb")
+        return boto3.client("dynamodb", config=_patient())
 
     def sqs(self) -> SQSClient:
         """An SQS client."""
         import boto3  # noqa: PLC0415
 
-        return boto3.client("sqs")
+        return boto3.client("sqs", config=_patient())
+
+    def s3(self) -> S3Client:
+        """An S3 client."""
+        import boto3  # noqa: PLC0415
+
+        return boto3.client("s3", config=_patient())
 
     def secretsmanager(self) -> SecretsManagerClient:
         """A Secrets Manager client."""
         import boto3  # noqa: PLC0415
 
-        return boto3.client("secretsmanager")
+        return boto3.client("secretsmanager", config=_patient())
+
+    def cloudwatch(self) -> CloudWatchClient:
+        """A CloudWatch client."""
+        import boto3  # noqa: PLC0415
+
+        return boto3.client("cloudwatch", config=_patient())
+
+
+def _patient() -> Config:
+    """Throttling and 5xx are tried again with jitter (standard mode), within what a delivery has time for."""
+    from botocore.config import Config  # noqa: PLC0415
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": AWS_TRIES},
+        connect_timeout=AWS_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=AWS_READ_TIMEOUT_SECONDS,
+    )
 
 
 @dataclass(frozen=True)
 class Adapters:
-    """What stands behind the ports, and the defaults for time and ids."""
+    """What stands behind the ports, and the defaults for time, ids and randomness."""
 
     store: RunStore
     queue: StepQueue
+    bucket: PayloadBucket
     secrets: SecretSource
     now_ms: Callable[[], int] = clock.now_ms
     new_id: Callable[[], str] = clock.new_id
+    new_rng: Callable[[], random.Random] = clock.new_rng
 
 
 def aws_adapters(settings: Settings, clients: Clients) -> Adapters:
     """The adapters for AWS, or for anything that speaks its protocols."""
     from dispatcher.dynamodb_store import DynamoDbRunStore  # noqa: PLC0415  (imports botocore)
+    from dispatcher.s3_bucket import S3Bucket  # noqa: PLC0415
     from dispatcher.secrets_manager import SecretsManagerSecret  # noqa: PLC0415
     from dispatcher.sqs_queue import SqsStepQueue  # noqa: PLC0415
 
     return Adapters(
-        store=DynamoDbRunStore(clients.dynamodb(), settings.table_name),
-        queue=SqsStepQueue(clients.sqs(), settings.queue_url, settings.parked_queue_url),
+        store=DynamoDbRunStore(clients.dynamodb(), settings.table_name, pause=clock.pause_after_conflict),
+        queue=SqsStepQueue(
+            clients.sqs(),
+            settings.queue_url,
+            settings.parked_queue_url,
+            cloudwatch=clients.cloudwatch,
+            now_ms=clock.now_ms,
+        ),
+        bucket=S3Bucket(clients.s3, settings.payload_bucket),
         secrets=SecretsManagerSecret(clients.secretsmanager, settings.webhook_secret_id),
     )
 
@@ -113,6 +165,47 @@ class App:
         return Catalog(self.registry, self.adapters.store)
 
     @cached_property
+    def archive(self) -> Archive:
+        """What runs have put away, and the process's cache of it."""
+        from dispatcher.archive import Archive  # noqa: PLC0415
+
+        return Archive(self.adapters.store, self.adapters.bucket)
+
+    @cached_property
+    def effects(self) -> HeadEffects:
+        """Performs what heads call for."""
+        from dispatcher.head_effects import HeadEffects  # noqa: PLC0415
+
+        return HeadEffects(store=self.adapters.store, queue=self.adapters.queue, now_ms=self.adapters.now_ms)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Removes finished runs."""
+        from dispatcher.retention import Retention  # noqa: PLC0415
+
+        return Retention(
+            store=self.adapters.store,
+            bucket=self.adapters.bucket,
+            queue=self.adapters.queue,
+            now_ms=self.adapters.now_ms,
+            days=self.settings.retention_days,
+        )
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        """Says what a delivery may act on."""
+        from dispatcher.gathering import Gathering  # noqa: PLC0415
+
+        return Gathering(
+            store=self.adapters.store,
+            queue=self.adapters.queue,
+            archive=self.archive,
+            effects=self.effects,
+            retention=self.retention,
+            now_ms=self.adapters.now_ms,
+        )
+
+    @cached_property
     def dispatcher(self) -> Dispatcher:
         """Executes steps."""
         from dispatcher.dispatch import Dispatcher  # noqa: PLC0415
@@ -120,14 +213,24 @@ class App:
         return Dispatcher(
             store=self.adapters.store,
             queue=self.adapters.queue,
+            archive=self.archive,
+            gathering=self.gathering,
+            effects=self.effects,
             catalog=self.catalog,
             tokens=self.tokens,
             now_ms=self.adapters.now_ms,
             new_id=self.adapters.new_id,
-            rng=clock.new_rng(),
+            rng=self.adapters.new_rng(),
             steps_per_invocation=self.settings.steps_per_invocation,
             run_steps_max=self.settings.run_steps_max,
         )
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """Looks after what the queue gave up."""
+        from dispatcher.dead_letters import DeadLetters  # noqa: PLC0415
+
+        return DeadLetters(gathering=self.gathering, queue=self.adapters.queue)
 
     @cached_property
     def front_door(self) -> FrontDoor:
@@ -136,9 +239,25 @@ class App:
 
         return FrontDoor(
             store=self.adapters.store,
+            archive=self.archive,
             queue=self.adapters.queue,
             catalog=self.catalog,
             tokens=self.tokens,
+            now_ms=self.adapters.now_ms,
+            new_id=self.adapters.new_id,
+        )
+
+    @cached_property
+    def operator_calls(self) -> OperatorCalls:
+        """Holds, cancels, retries and forks runs."""
+        from dispatcher.operator_calls import OperatorCalls  # noqa: PLC0415
+
+        return OperatorCalls(
+            store=self.adapters.store,
+            archive=self.archive,
+            effects=self.effects,
+            catalog=self.catalog,
+            retention=self.retention,
             now_ms=self.adapters.now_ms,
             new_id=self.adapters.new_id,
         )
@@ -148,14 +267,20 @@ class App:
         """Answers HTTP events."""
         from dispatcher.http_api import HttpApi  # noqa: PLC0415
 
-        return HttpApi(self.front_door, self.adapters.store, self.adapters.queue)
+        return HttpApi(self.front_door, self.operator_calls, self.archive, self.adapters.store, self.adapters.queue)
 
     @cached_property
     def sweep(self) -> Sweep:
         """Looks after due marks."""
         from dispatcher.sweep import Sweep  # noqa: PLC0415
 
-        return Sweep(store=self.adapters.store, queue=self.adapters.queue, now_ms=self.adapters.now_ms)
+        return Sweep(
+            store=self.adapters.store,
+            queue=self.adapters.queue,
+            effects=self.effects,
+            retention=self.retention,
+            now_ms=self.adapters.now_ms,
+        )
 
 
 def load_registry(path: str) -> Registry:

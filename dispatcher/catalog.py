@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from dispatcher.ports import RunStore
 from engine import Registry, WorkflowDefinition, WorkflowEngine
+from engine.definition_ref import DefinitionRef
 from engine.errors import UnknownWorkflow
 from engine.json_value import JsonValue
 from engine.plugin import Plugins
-from engine.snapshot import DefinitionRef, Snapshot
+from engine.snapshot import Snapshot
 
 _ENGINES_MAX = 256
 
@@ -47,6 +48,16 @@ class Catalog:
             self._store.put_definition(reference.name, reference.version, definition.to_json())
             self._stored.add(reference)
         return self.engine(reference)
+
+    def checked(self, definition: WorkflowDefinition) -> DefinitionRef:
+        """Stores a definition that a run is to go on with, and gives its reference.
+
+        Raises:
+            InvalidDefinition: the registry cannot run it.
+        """
+        self._registry.engine(definition)
+        self.pinned(definition)
+        return DefinitionRef(definition.name, definition.version)
 
     def engine(self, reference: DefinitionRef) -> WorkflowEngine:
         """The engine of the definition a run is pinned to.

@@ -6,6 +6,8 @@ import random
 import time
 import uuid
 
+from dispatcher.limits import CONFLICT_PAUSE_MS
+
 
 def now_ms() -> int:
     """Wall clock, epoch milliseconds."""
@@ -15,6 +17,11 @@ def now_ms() -> int:
 def new_id() -> str:
     """An id nobody else has: a random UUID as 32 hexadecimal digits."""
     return uuid.uuid4().hex
+
+
+def pause_after_conflict(tries: int) -> None:
+    """Waits a little before a write that met a transaction under way is tried again; ``tries`` so far."""
+    time.sleep(random.uniform(0, CONFLICT_PAUSE_MS * 2 ** (tries - 1)) / 1000)  # noqa: S311  (jitter)
 
 
 def new_rng() -> random.Random:

@@ -6,32 +6,55 @@ Every item's key and attribute names come from table_schema.py.
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from dispatcher.due import shard_of
-from dispatcher.errors import ItemTooLarge, RunFinished, calling_aws, error_code
-from dispatcher.head import HEAD_SCHEMA, Head, decode_body, encode_body
-from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, ITEM_BYTES_MAX
-from dispatcher.ports import DueMark, Signal
+from dispatcher.dynamodb_items import (
+    RESERVED,
+    as_stored,
+    call_item,
+    head_attributes,
+    head_from_item,
+    hold_attribute,
+    key,
+    listing_attributes,
+    mark_attributes,
+)
+from dispatcher.errors import RunFinished, SealBroken, calling_aws, error_code
+from dispatcher.head import Head, Hold, OperatorCall, call_from_json
+from dispatcher.history import value_from_json, value_to_json
+from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_ROUNDS_MAX
+from dispatcher.listing import bounds, cursor_at, page_of, run_at, workflow_at
+from dispatcher.packing import packed, unpacked
+from dispatcher.ports import DueMark, RunPage, RunQuery, Sealed, Signal
 from dispatcher.table_schema import (
+    CALL_PREFIX,
     DUE_AT,
     DUE_INDEX,
     DUE_SHARD,
-    DUE_SHARDS,
+    EXPIRES_AT,
     HEAD_SORT_KEY,
     INBOX_PREFIX,
+    LIST_SHARDS,
     PARTITION_KEY,
     SORT_KEY,
+    STARTED,
+    STATUS_INDEX,
+    STATUS_SHARD,
+    WORKFLOW_INDEX,
+    WORKFLOW_SHARD,
+    call_sort_key,
     definition_partition,
     definition_sort_key,
     due_shard,
     inbox_sort_key,
     run_partition,
     signal_sort_key,
+    status_shard,
+    workflow_shard,
 )
 from engine import Status
 from engine.json_value import JsonObject, JsonValue
@@ -40,42 +63,58 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
 
-    _Item = dict[str, AttributeValueTypeDef]
+    from dispatcher.dynamodb_items import Item
+
+_T = TypeVar("_T")
 
 _TERMINAL: Final = tuple(status.value for status in Status if status.terminal)
 
-# Attribute names that DynamoDB reserves go by these stand-ins.
-_NAMES: Final = {"#by": "by", "#status": "status", "#schema": "schema"}
-
 _ABSENT: Final = f"attribute_not_exists({PARTITION_KEY})"
 _PRESENT: Final = f"attribute_exists({PARTITION_KEY})"
-_VERSION_UNCHANGED: Final = "version = :previous"
+_OF_ANOTHER_LIFE: Final = "life <> :life"
+_VERSION_IS: Final = "version = :previous"
 _MARK_UNCHANGED: Final = f"{DUE_AT} = :seen_mark"
 _MARK_STILL_ABSENT: Final = f"attribute_not_exists({DUE_AT})"
 _NOT_TERMINAL: Final = f"NOT #status IN ({', '.join(f':terminal{i}' for i in range(len(_TERMINAL)))})"
+_NOT_CLAIMED: Final = "attribute_not_exists(claim_id)"
+_HELD: Final = "attribute_exists(held)"
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _CONFLICT: Final = "TransactionConflictException"
 
+# Of one version alone: a commit clears them. A failed run that is retried does not expire any more.
+_OF_THE_VERSION_BEFORE: Final = f"grace, tries, claim_id, claim_until, {EXPIRES_AT}"
+
 
 class DynamoDbRunStore:
-    """A RunStore in one DynamoDB table."""
+    """A RunStore in one DynamoDB table.
 
-    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+    ``pause``: waits before a try that follows a conflict, given the number of tries so far.
+    """
+
+    def __init__(
+        self, client: DynamoDBClient, table_name: str, *, pause: Callable[[int], None] = lambda _tries: None
+    ) -> None:
         self._client = client
         self._table_name = table_name
+        self._pause = pause
+
+    # --- heads ---------------------------------------------------------------------------------
 
     def load(self, workflow_id: str) -> Head | None:
         """See RunStore."""
         item = self._get(run_partition(workflow_id), HEAD_SORT_KEY)
-        return None if item is None else _head(item)
+        return None if item is None else head_from_item(item)
 
     def create(self, head: Head) -> Head | None:
         """See RunStore."""
-        item: _Item = {**_key(run_partition(head.workflow_id), HEAD_SORT_KEY), **_head_attributes(head)}
+        item: Item = {
+            **key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+            **head_attributes(head),
+            **listing_attributes(head),
+        }
         if head.due_at_ms is not None:
-            item[DUE_AT] = {"N": str(head.due_at_ms)}
-            item[DUE_SHARD] = {"S": due_shard(shard_of(head.workflow_id, DUE_SHARDS))}
+            item.update(mark_attributes(head.workflow_id, head.due_at_ms))
         with calling_aws():
             try:
                 self._client.put_item(
@@ -85,103 +124,220 @@ class DynamoDbRunStore:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
-                existing = self._item_in_the_way(error, head.workflow_id)
+                existing = self._head_in_the_way(error, head.workflow_id)
                 if existing is None:
                     raise
                 # The SDK repeats a write whose answer was lost: that was this very one.
                 return None if existing.writer_id == head.writer_id else existing
         return None
 
-    def commit(self, head: Head, *, mark_ms: int | None) -> bool:
+    def commit(self, head: Head, *, mark_ms: int | None, call: OperatorCall | None = None) -> Head | None:
         """See RunStore."""
-        attributes = _head_attributes(head)
+        attributes = head_attributes(head)
         if mark_ms is not None:
-            attributes[DUE_AT] = {"N": str(mark_ms)}
-            attributes[DUE_SHARD] = {"S": due_shard(shard_of(head.workflow_id, DUE_SHARDS))}
-        reserved = {name: alias for alias, name in _NAMES.items()}
-        assignments = ", ".join(f"{reserved.get(name, name)} = :{name}" for name in attributes)
-        values = {f":{name}": value for name, value in attributes.items()}
+            attributes.update(mark_attributes(head.workflow_id, mark_ms))
+        stand_ins = {name: stand_in for stand_in, name in RESERVED.items()}
+        assignments = ", ".join(f"{stand_ins.get(name, name)} = :{name}" for name in attributes)
+        update = f"SET {assignments} REMOVE {_OF_THE_VERSION_BEFORE}"
+        values: Item = {f":{name}": value for name, value in attributes.items()}
+        values[":previous"] = {"N": str(head.version - 1)}
+        if call is not None:
+            return self._commit_with(head, update, values, call)
         with calling_aws():
-            for tries_left in reversed(range(CONFLICT_TRIES)):
-                try:
-                    self._client.update_item(
+            try:
+                answer = self._patiently(
+                    lambda: self._client.update_item(
                         TableName=self._table_name,
-                        Key=_key(run_partition(head.workflow_id), HEAD_SORT_KEY),
-                        UpdateExpression=f"SET {assignments} REMOVE grace",
-                        ConditionExpression=_VERSION_UNCHANGED,
-                        ExpressionAttributeNames=_NAMES,
-                        ExpressionAttributeValues={**values, ":previous": {"N": str(head.version - 1)}},
+                        Key=key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+                        UpdateExpression=update,
+                        ConditionExpression=_VERSION_IS,
+                        ExpressionAttributeNames=RESERVED,
+                        ExpressionAttributeValues=values,
+                        ReturnValues="ALL_NEW",
                         ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     )
-                except ClientError as error:
-                    if error_code(error) == _CONDITION_FAILED:
-                        return self._is_own_write(error, head)
-                    # A signal's transaction is in the way: over in milliseconds, and botocore does not try again.
-                    if not tries_left or error_code(error) != _CONFLICT:
-                        raise
-                else:
-                    break
-        return True
+                )
+            except ClientError as error:
+                existing = self._head_in_the_way(error, head.workflow_id)
+                if existing is None and error_code(error) != _CONDITION_FAILED:
+                    raise
+                if existing is None or (existing.version, existing.writer_id) != (head.version, head.writer_id):
+                    return None
+                return _under_the_mark_of(existing, head)
+        return as_stored(head, answer["Attributes"])
 
-    def _is_own_write(self, error: ClientError, head: Head) -> bool:
-        existing = self._item_in_the_way(error, head.workflow_id)
-        return existing is not None and existing.version == head.version and existing.writer_id == head.writer_id
+    def _commit_with(self, head: Head, update: str, values: Item, call: OperatorCall) -> Head | None:
+        writes: list[TransactWriteItemTypeDef] = [
+            {
+                "Put": {
+                    "TableName": self._table_name,
+                    "Item": call_item(head.workflow_id, call),
+                    "ConditionExpression": _ABSENT,
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self._table_name,
+                    "Key": key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+                    "UpdateExpression": update,
+                    "ConditionExpression": _VERSION_IS,
+                    "ExpressionAttributeNames": RESERVED,
+                    "ExpressionAttributeValues": values,
+                }
+            },
+        ]
+        failed = self._transact(writes)
+        # A transaction tells nothing of what it found: the mark and the hold it left alone are read.
+        stored = self.load(head.workflow_id)
+        if failed is None:
+            return _under_the_mark_of(stored if stored is not None else head, head)
+        own = stored is not None and (stored.version, stored.writer_id) == (head.version, head.writer_id)
+        return _under_the_mark_of(stored, head) if own and stored is not None else None
+
+    def count_try(self, head: Head) -> bool:
+        """See RunStore."""
+        return self._change(head, "ADD tries :one", {":one": {"N": "1"}}) is None
+
+    def claim(self, head: Head, *, until_ms: int, claim_id: str) -> bool:
+        """See RunStore."""
+        values: Item = {":until": {"N": str(until_ms)}, ":claim": {"S": claim_id}}
+        refused = self._change(head, "SET claim_until = :until, claim_id = :claim", values, _NOT_CLAIMED)
+        if refused is None:
+            return True
+        item = refused.response.get("Item") or self._get(run_partition(head.workflow_id), HEAD_SORT_KEY)
+        # The SDK repeats a write whose answer was lost: by the claim's id it is known again.
+        return isinstance(item, dict) and item.get("claim_id") == {"S": claim_id} and _version(item) == head.version
+
+    def _change(self, head: Head, update: str, values: Item, *conditions: str) -> ClientError | None:
+        """Changes an item of this version of a head; the error when a condition does not hold."""
+        with calling_aws():
+            try:
+                self._patiently(
+                    lambda: self._client.update_item(
+                        TableName=self._table_name,
+                        Key=key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+                        UpdateExpression=update,
+                        ConditionExpression=" AND ".join((_VERSION_IS, *conditions)),
+                        ExpressionAttributeValues={**values, ":previous": {"N": str(head.version)}},
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    )
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return error
+        return None
+
+    # --- operators -----------------------------------------------------------------------------
+
+    def set_hold(self, workflow_id: str, hold: Hold | None, *, call: OperatorCall, due_at_ms: int) -> bool:
+        """See RunStore."""
+        values: Item = {
+            **_terminal_values(),
+            **{f":{name}": value for name, value in mark_attributes(workflow_id, due_at_ms).items()},
+        }
+        assignments = f"SET {DUE_AT} = :{DUE_AT}, {DUE_SHARD} = :{DUE_SHARD}"
+        condition = f"{_PRESENT} AND {_NOT_TERMINAL}"
+        if hold is None:
+            update, condition = f"{assignments} REMOVE grace, held", f"{condition} AND {_HELD}"
+        else:
+            update = f"{assignments}, held = :hold REMOVE grace"
+            values[":hold"] = hold_attribute(hold)
+        failed = self._transact(
+            [
+                {
+                    "Put": {
+                        "TableName": self._table_name,
+                        "Item": call_item(workflow_id, call),
+                        "ConditionExpression": _ABSENT,
+                    }
+                },
+                {
+                    "Update": {
+                        "TableName": self._table_name,
+                        "Key": key(run_partition(workflow_id), HEAD_SORT_KEY),
+                        "UpdateExpression": update,
+                        "ConditionExpression": condition,
+                        "ExpressionAttributeNames": {"#status": "status"},
+                        "ExpressionAttributeValues": values,
+                    }
+                },
+            ]
+        )
+        if failed is None:
+            return True
+        repeated, _ = failed
+        if not repeated:
+            head = self.load(workflow_id)
+            if head is None or head.snapshot.status.terminal:
+                raise RunFinished(f"run {workflow_id!r} has ended")
+        return False
+
+    def record(self, workflow_id: str, call: OperatorCall) -> bool:
+        """See RunStore."""
+        return self._put_if_absent(call_item(workflow_id, call))
+
+    def operator_call(self, workflow_id: str, key: str) -> OperatorCall | None:
+        """See RunStore."""
+        item = self._get(run_partition(workflow_id), call_sort_key(key))
+        return None if item is None else call_from_json(json.loads(item["call"]["S"]))
+
+    def operator_calls(self, workflow_id: str) -> Sequence[OperatorCall]:
+        """See RunStore."""
+        items = self._items_beginning(workflow_id, CALL_PREFIX)
+        calls = [call_from_json(json.loads(item["call"]["S"])) for item in items]
+        return sorted(calls, key=lambda call: (call.at_ms, call.key))
+
+    # --- signals -------------------------------------------------------------------------------
 
     def add_signal(self, signal: Signal, *, due_at_ms: int) -> bool:
         """See RunStore."""
         partition = run_partition(signal.workflow_id)
-        dedupe: _Item = {
-            **_key(partition, signal_sort_key(signal.signal_id)),
+        dedupe: Item = {
+            **key(partition, signal_sort_key(signal.signal_id)),
             "arrived_at": {"N": str(signal.arrived_at_ms)},
+            "life": {"S": signal.life},
         }
-        waiting: _Item = {
-            **_key(partition, inbox_sort_key(signal.name, signal.arrived_at_ms, signal.signal_id)),
+        waiting: Item = {
+            **key(partition, inbox_sort_key(signal.name, signal.arrived_at_ms, signal.signal_id)),
             "arrived_at": {"N": str(signal.arrived_at_ms)},
             "name": {"S": signal.name},
             "signal_id": {"S": signal.signal_id},
-            "body": {"B": _packed(signal.payload, f"signal {signal.signal_id!r}")},
+            "body": {"B": packed(value_to_json(signal.payload), f"signal {signal.signal_id!r}")},
         }
-        terminal: _Item = {f":terminal{i}": {"S": status} for i, status in enumerate(_TERMINAL)}
-        writes: list[TransactWriteItemTypeDef] = [
-            {"Put": {"TableName": self._table_name, "Item": dedupe, "ConditionExpression": _ABSENT}},
-            {"Put": {"TableName": self._table_name, "Item": waiting}},
-            {
-                "Update": {
-                    "TableName": self._table_name,
-                    "Key": _key(partition, HEAD_SORT_KEY),
-                    "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard REMOVE grace",
-                    "ConditionExpression": f"{_PRESENT} AND {_NOT_TERMINAL}",
-                    "ExpressionAttributeNames": {"#status": "status"},
-                    "ExpressionAttributeValues": {
-                        **terminal,
-                        ":mark": {"N": str(due_at_ms)},
-                        ":shard": {"S": due_shard(shard_of(signal.workflow_id, DUE_SHARDS))},
-                    },
-                }
-            },
-        ]
-        with calling_aws():
-            try:
-                self._transact(writes)
-            except ClientError as error:
-                failed = _failed_conditions(error)
-                if failed is None:
-                    raise
-                if failed[0]:
-                    return False
-                raise RunFinished(f"run {signal.workflow_id!r} has ended") from None
-        return True
-
-    def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> None:
-        """A transaction, again at once when a step's commit was in its way: botocore does not repeat those."""
-        for tries_left in reversed(range(CONFLICT_TRIES)):
-            try:
-                self._client.transact_write_items(TransactItems=writes)
-            except ClientError as error:
-                if not (tries_left and _only_conflicts(error)):
-                    raise
-            else:
-                return
+        mark = mark_attributes(signal.workflow_id, due_at_ms)
+        failed = self._transact(
+            [
+                {
+                    "Put": {
+                        "TableName": self._table_name,
+                        "Item": dedupe,
+                        "ConditionExpression": f"{_ABSENT} OR {_OF_ANOTHER_LIFE}",
+                        "ExpressionAttributeValues": {":life": {"S": signal.life}},
+                    }
+                },
+                {"Put": {"TableName": self._table_name, "Item": waiting}},
+                {
+                    "Update": {
+                        "TableName": self._table_name,
+                        "Key": key(partition, HEAD_SORT_KEY),
+                        "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard REMOVE grace",
+                        "ConditionExpression": f"{_PRESENT} AND {_NOT_TERMINAL}",
+                        "ExpressionAttributeNames": {"#status": "status"},
+                        "ExpressionAttributeValues": {
+                            **_terminal_values(),
+                            ":mark": mark[DUE_AT],
+                            ":shard": mark[DUE_SHARD],
+                        },
+                    }
+                },
+            ]
+        )
+        if failed is None:
+            return True
+        if failed[0]:
+            return False
+        raise RunFinished(f"run {signal.workflow_id!r} has ended")
 
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """See RunStore."""
@@ -193,33 +349,57 @@ class DynamoDbRunStore:
             workflow_id=workflow_id,
             name=oldest["name"]["S"],
             signal_id=oldest["signal_id"]["S"],
-            payload=_unpacked(oldest["body"]["B"]),
+            payload=value_from_json(unpacked(oldest["body"]["B"])),
             arrived_at_ms=int(oldest["arrived_at"]["N"]),
         )
 
-    def _first_in_inbox(self, workflow_id: str, name: str, besides: Sequence[str]) -> _Item | None:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table_name,
-            KeyConditionExpression=f"{PARTITION_KEY} = :run AND begins_with({SORT_KEY}, :name)",
-            ExpressionAttributeValues={
-                ":run": {"S": run_partition(workflow_id)},
-                ":name": {"S": f"{INBOX_PREFIX}{name}#"},
-            },
-            ConsistentRead=True,
-            PaginationConfig={"PageSize": INBOX_PAGE_ITEMS if besides else 1},
-        )
-        with calling_aws():
-            for page in pages:
-                for item in page["Items"]:
-                    if item[SORT_KEY]["S"] not in besides:
-                        return item
+    def _first_in_inbox(self, workflow_id: str, name: str, besides: Sequence[str]) -> Item | None:
+        page_items = INBOX_PAGE_ITEMS if besides else 1
+        for item in self._items_beginning(workflow_id, f"{INBOX_PREFIX}{name}#", page_items=page_items):
+            if item[SORT_KEY]["S"] not in besides:
+                return item
         return None
 
     def remove_from_inbox(self, workflow_id: str, inbox_keys: Sequence[str]) -> None:
         """See RunStore."""
-        for key in inbox_keys:
-            with calling_aws():
-                self._client.delete_item(TableName=self._table_name, Key=_key(run_partition(workflow_id), key))
+        self.remove(workflow_id, inbox_keys)
+
+    # --- sealed objects ------------------------------------------------------------------------
+
+    def put_sealed(self, sealed: Sealed) -> None:
+        """See RunStore."""
+        item: Item = {
+            **key(run_partition(sealed.workflow_id), sealed.key),
+            "body": {"B": sealed.body},
+            "digest": {"S": sealed.digest},
+            "life": {"S": sealed.life},
+        }
+        with calling_aws():
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item=item,
+                    ConditionExpression=f"{_ABSENT} OR {_OF_ANOTHER_LIFE}",
+                    ExpressionAttributeValues={":life": {"S": sealed.life}},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                existing = error.response.get("Item") or self._get(run_partition(sealed.workflow_id), sealed.key)
+                if not isinstance(existing, dict) or existing.get("digest") != {"S": sealed.digest}:
+                    raise SealBroken(f"run {sealed.workflow_id!r} has another object at {sealed.key!r}") from None
+
+    def load_sealed(self, workflow_id: str, key: str, *, life: str) -> bytes | None:
+        """See RunStore."""
+        # Half a read unit is enough for what never changes; only its absence must be sure.
+        for strongly in (False, True):
+            item = self._get(run_partition(workflow_id), key, strongly=strongly)
+            if item is not None and item["life"]["S"] == life:
+                return item["body"]["B"]
+        return None
+
+    # --- marks ---------------------------------------------------------------------------------
 
     def due_marks(self, shard: int, *, until_ms: int, limit: int) -> Sequence[DueMark]:
         """See RunStore."""
@@ -231,37 +411,62 @@ class DynamoDbRunStore:
                 ExpressionAttributeValues={":shard": {"S": due_shard(shard)}, ":until": {"N": str(until_ms)}},
                 Limit=limit,
             )
-        prefix = run_partition("")
-        return [
-            DueMark(item[PARTITION_KEY]["S"].removeprefix(prefix), int(item[DUE_AT]["N"])) for item in answer["Items"]
-        ]
+        return [DueMark(_run_of(item), int(item[DUE_AT]["N"])) for item in answer["Items"]]
 
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:
         """See RunStore."""
-        values: _Item = {":previous": {"N": str(head.version)}}
-        mark_unchanged = _MARK_STILL_ABSENT
-        if head.due_at_ms is not None:
-            mark_unchanged = _MARK_UNCHANGED
-            values[":seen_mark"] = {"N": str(head.due_at_ms)}
         if due_at_ms is None:
-            update = f"REMOVE {DUE_AT}, {DUE_SHARD}, grace"
+            return self._change_mark(head, f"REMOVE {DUE_AT}, {DUE_SHARD}, grace", {})
+        mark = mark_attributes(head.workflow_id, due_at_ms)
+        values: Item = {":mark": mark[DUE_AT], ":shard": mark[DUE_SHARD]}
+        update = f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard"
+        if grace_ms is None:
+            update += " REMOVE grace"
         else:
-            values[":mark"] = {"N": str(due_at_ms)}
-            values[":shard"] = {"S": due_shard(shard_of(head.workflow_id, DUE_SHARDS))}
-            update = f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard"
-            if grace_ms is None:
-                update += " REMOVE grace"
-            else:
-                values[":grace"] = {"N": str(grace_ms)}
-                update += ", grace = :grace"
+            values[":grace"] = {"N": str(grace_ms)}
+            update += ", grace = :grace"
+        return self._change_mark(head, update, values)
+
+    def expire(self, head: Head, *, expires_at_s: int) -> bool:
+        """See RunStore."""
+        update = f"SET {EXPIRES_AT} = :expires REMOVE {DUE_AT}, {DUE_SHARD}, grace"
+        return self._change_mark(head, update, {":expires": {"N": str(expires_at_s)}})
+
+    def _change_mark(self, head: Head, update: str, values: Item) -> bool:
+        if head.due_at_ms is None:
+            return self._change(head, update, values, _MARK_STILL_ABSENT) is None
+        return self._change(head, update, {**values, ":seen_mark": {"N": str(head.due_at_ms)}}, _MARK_UNCHANGED) is None
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def keys(self, workflow_id: str, *, limit: int) -> Sequence[str]:
+        """See RunStore."""
+        with calling_aws():
+            answer = self._client.query(
+                TableName=self._table_name,
+                KeyConditionExpression=f"{PARTITION_KEY} = :run",
+                ExpressionAttributeValues={":run": {"S": run_partition(workflow_id)}},
+                ProjectionExpression=SORT_KEY,
+                ConsistentRead=True,
+                Limit=limit + 1,
+            )
+        return [item[SORT_KEY]["S"] for item in answer["Items"] if item[SORT_KEY]["S"] != HEAD_SORT_KEY][:limit]
+
+    def remove(self, workflow_id: str, keys: Sequence[str]) -> None:
+        """See RunStore."""
+        for sort_key in keys:
+            with calling_aws():
+                self._client.delete_item(TableName=self._table_name, Key=key(run_partition(workflow_id), sort_key))
+
+    def remove_head(self, head: Head) -> bool:
+        """See RunStore."""
         with calling_aws():
             try:
-                self._client.update_item(
+                self._client.delete_item(
                     TableName=self._table_name,
-                    Key=_key(run_partition(head.workflow_id), HEAD_SORT_KEY),
-                    UpdateExpression=update,
-                    ConditionExpression=f"{_VERSION_UNCHANGED} AND {mark_unchanged}",
-                    ExpressionAttributeValues=values,
+                    Key=key(run_partition(head.workflow_id), HEAD_SORT_KEY),
+                    ConditionExpression=_VERSION_IS,
+                    ExpressionAttributeValues={":previous": {"N": str(head.version)}},
                 )
             except ClientError as error:
                 if error_code(error) != _CONDITION_FAILED:
@@ -269,82 +474,153 @@ class DynamoDbRunStore:
                 return False
         return True
 
+    def find(self, query: RunQuery) -> RunPage:
+        """See RunStore."""
+        if query.status is None and query.workflow is not None:
+            shards = [workflow_shard(query.workflow, number) for number in range(LIST_SHARDS)]
+            return page_of(self._newest(WORKFLOW_INDEX, WORKFLOW_SHARD, shards, query), query)
+        statuses = Status if query.status is None else (query.status,)
+        shards = [status_shard(status.value, number) for status in statuses for number in range(LIST_SHARDS)]
+        found: list[str] = []
+        cursor = query.cursor
+        # Runs of one status are not in order of their workflow: those of others are passed over, some pages a call.
+        for _ in range(LIST_ROUNDS_MAX):
+            places = self._newest(STATUS_INDEX, STATUS_SHARD, shards, replace(query, cursor=cursor))[: query.limit]
+            found += [place for place in places if query.workflow in {None, workflow_at(place)}]
+            if len(places) < query.limit:
+                return page_of(found, query)
+            cursor = cursor_at(places[-1])
+            if len(found) >= query.limit:
+                break
+        found = found[: query.limit]
+        return RunPage(
+            [run_at(place) for place in found], cursor_at(found[-1]) if len(found) == query.limit else cursor
+        )
+
+    def _newest(self, index: str, attribute: str, shards: Sequence[str], query: RunQuery) -> list[str]:
+        """The newest places of some shards within a query's bounds: one more than a page, if there are as many."""
+        oldest, ends = bounds(query)
+        places: list[str] = []
+        for shard in shards:
+            with calling_aws():
+                answer = self._client.query(
+                    TableName=self._table_name,
+                    IndexName=index,
+                    KeyConditionExpression=f"{attribute} = :shard AND {STARTED} BETWEEN :oldest AND :newest",
+                    ExpressionAttributeValues={
+                        ":shard": {"S": shard},
+                        ":oldest": {"S": oldest},
+                        ":newest": {"S": ends},
+                    },
+                    ScanIndexForward=False,
+                    Limit=query.limit + 2,
+                )
+            places += [place for item in answer["Items"] if (place := item[STARTED]["S"]) < ends]
+        return sorted(places, reverse=True)[: query.limit + 1]
+
+    # --- definitions ---------------------------------------------------------------------------
+
     def put_definition(self, name: str, version: str, document: JsonObject) -> None:
         """See RunStore."""
-        item: _Item = {
-            **_key(definition_partition(name), definition_sort_key(version)),
-            "body": {"B": _packed(document, f"definition {name!r}")},
-        }
+        self._put_if_absent(
+            {
+                **key(definition_partition(name), definition_sort_key(version)),
+                "body": {"B": packed(document, f"definition {name!r}")},
+            }
+        )
+
+    def load_definition(self, name: str, version: str) -> Mapping[str, JsonValue] | None:
+        """See RunStore."""
+        item = self._get(definition_partition(name), definition_sort_key(version), strongly=True)
+        return None if item is None else unpacked(item["body"]["B"])
+
+    def check(self) -> None:
+        """See RunStore."""
+        self._get("health", "health")
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    def _get(
+        self, partition: str, sort_key: str, *, strongly: bool = True
+    ) -> Mapping[str, AttributeValueTypeDef] | None:
+        with calling_aws():
+            answer = self._client.get_item(
+                TableName=self._table_name, Key=key(partition, sort_key), ConsistentRead=strongly
+            )
+        return answer.get("Item")
+
+    def _items_beginning(self, workflow_id: str, prefix: str, *, page_items: int = INBOX_PAGE_ITEMS) -> Iterator[Item]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression=f"{PARTITION_KEY} = :run AND begins_with({SORT_KEY}, :prefix)",
+            ExpressionAttributeValues={":run": {"S": run_partition(workflow_id)}, ":prefix": {"S": prefix}},
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": page_items},
+        )
+        with calling_aws():
+            for page in pages:
+                yield from page["Items"]
+
+    def _put_if_absent(self, item: Item) -> bool:
         with calling_aws():
             try:
                 self._client.put_item(TableName=self._table_name, Item=item, ConditionExpression=_ABSENT)
             except ClientError as error:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
+                return False
+        return True
 
-    def load_definition(self, name: str, version: str) -> Mapping[str, JsonValue] | None:
-        """See RunStore."""
-        item = self._get(definition_partition(name), definition_sort_key(version))
-        if item is None:
-            return None
-        document = _unpacked(item["body"]["B"])
-        return document if isinstance(document, dict) else None
-
-    def check(self) -> None:
-        """See RunStore."""
-        self._get("health", "health")
-
-    def _get(self, partition: str, sort_key: str) -> Mapping[str, AttributeValueTypeDef] | None:
+    def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> tuple[bool, ...] | None:
+        """A transaction. Which of its conditions did not hold, or None when it was done."""
         with calling_aws():
-            answer = self._client.get_item(
-                TableName=self._table_name, Key=_key(partition, sort_key), ConsistentRead=True
-            )
-        return answer.get("Item")
+            try:
+                self._patiently(lambda: self._client.transact_write_items(TransactItems=writes))
+            except ClientError as error:
+                failed = _failed_conditions(error)
+                if failed is None:
+                    raise
+                return failed
+        return None
 
-    def _item_in_the_way(self, error: ClientError, workflow_id: str) -> Head | None:
+    def _patiently(self, call: Callable[[], _T]) -> _T:
+        """A write, again when a transaction under way on the same item was in its way.
+
+        That is over in milliseconds, and botocore does not repeat it (botocore's guide, "Retries").
+        """
+        tries = 1
+        while True:
+            try:
+                return call()
+            except ClientError as error:
+                if tries >= CONFLICT_TRIES or not (error_code(error) == _CONFLICT or _only_conflicts(error)):
+                    raise
+            self._pause(tries)
+            tries += 1
+
+    def _head_in_the_way(self, error: ClientError, workflow_id: str) -> Head | None:
         if error_code(error) != _CONDITION_FAILED:
             return None
         item = error.response.get("Item")
         # An answer without the old item (DynamoDB Local's is one): read it strongly.
-        return _head(item) if isinstance(item, dict) and item else self.load(workflow_id)
+        return head_from_item(item) if isinstance(item, dict) and item else self.load(workflow_id)
 
 
-def _key(partition: str, sort_key: str) -> _Item:
-    return {PARTITION_KEY: {"S": partition}, SORT_KEY: {"S": sort_key}}
+def _under_the_mark_of(stored: Head, head: Head) -> Head:
+    """A head just written, under the due mark and the hold that it has by now."""
+    return replace(head, due_at_ms=stored.due_at_ms, hold=stored.hold, grace_ms=None, tries=0, claim_until_ms=None)
 
 
-def _head_attributes(head: Head) -> _Item:
-    return {
-        "body": {"B": encode_body(head)},
-        "version": {"N": str(head.version)},
-        "writer_id": {"S": head.writer_id},
-        "by": {"S": head.by or ""},
-        "status": {"S": head.snapshot.status.value},
-        "schema": {"N": str(HEAD_SCHEMA)},
-    }
+def _terminal_values() -> Item:
+    return {f":terminal{i}": {"S": status} for i, status in enumerate(_TERMINAL)}
 
 
-def _head(item: Mapping[str, AttributeValueTypeDef]) -> Head:
-    return decode_body(
-        item["body"]["B"],
-        schema=int(item["schema"]["N"]),
-        by=item["by"]["S"] or None,
-        writer_id=item["writer_id"]["S"],
-        due_at_ms=int(item[DUE_AT]["N"]) if DUE_AT in item else None,
-        grace_ms=int(item["grace"]["N"]) if "grace" in item else None,
-    )
+def _run_of(item: Mapping[str, AttributeValueTypeDef]) -> str:
+    return item[PARTITION_KEY]["S"].removeprefix(run_partition(""))
 
 
-def _packed(value: JsonValue, what: str) -> bytes:
-    body = zlib.compress(json.dumps(value, separators=(",", ":")).encode(), level=6)
-    if len(body) > ITEM_BYTES_MAX:
-        raise ItemTooLarge(f"{what} would take {len(body)} bytes compressed; the most is {ITEM_BYTES_MAX}")
-    return body
-
-
-def _unpacked(body: bytes) -> JsonValue:
-    value: JsonValue = json.loads(zlib.decompress(body))
-    return value
+def _version(item: Mapping[str, AttributeValueTypeDef]) -> int:
+    return int(item["version"]["N"])
 
 
 def _only_conflicts(error: ClientError) -> bool:

@@ -34,6 +34,18 @@ class ItemTooLarge(Terminal):
     """An item would exceed what the table takes. Nothing has been written."""
 
 
+class HistoryDamaged(Terminal):
+    """A sealed object is missing, or another stands in its place: nothing is written, somebody must look."""
+
+
+class SealBroken(HistoryDamaged):
+    """Another object stands where one was to be sealed. Nothing has been written."""
+
+
+class InvalidCursor(Terminal):
+    """A cursor that no page of this listing has given."""
+
+
 class RunFinished(Terminal):
     """The run has ended (or has never been): it takes no more signals."""
 

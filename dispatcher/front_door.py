@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
 from dispatcher.due import mark_of_outside_call
 from dispatcher.errors import ItemTooLarge, RunFinished, Terminal
 from dispatcher.head import Head, Pending
 from dispatcher.messages import Continuation
 from dispatcher.ports import RunStore, StepQueue
+from dispatcher.runs import RunNotFound
 from dispatcher.signals import deliver, inbox_name, nudge
 from dispatcher.table_schema import DUE_SHARDS
 from dispatcher.webhook_token import Claims, InvalidToken, WebhookTokens
@@ -26,10 +28,6 @@ from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue
 from engine.outcome import DEFAULT_SIGNAL
 from engine.schema import schema_faults
-
-
-class RunNotFound(Terminal):
-    """There is no such run."""
 
 
 class StartConflict(Terminal):
@@ -88,6 +86,7 @@ class FrontDoor:
     """The calls from outside, over the same ports as the dispatcher."""
 
     store: RunStore
+    archive: Archive
     queue: StepQueue
     catalog: Catalog
     tokens: WebhookTokens
@@ -124,9 +123,12 @@ class FrontDoor:
             pending=Pending(),
             writer_id=self.new_id(),
             due_at_ms=mark_of_outside_call(None, now),
+            started_at_ms=now,
         )
         try:
-            existing = self.store.create(head)
+            prepared, objects = self.archive.prepared(head, loaded=None)
+            self.archive.put(objects)
+            existing = self.store.create(prepared)
         except ItemTooLarge as error:
             raise PayloadTooLargeForRun(f"input: {error}; store it elsewhere and pass a reference") from None
         current = existing if existing is not None else head
@@ -134,7 +136,7 @@ class FrontDoor:
             raise StartConflict(f"run {current.workflow_id!r} exists and began with another workflow or input")
         if current.version == 0:
             # Fresh, or an earlier call that may have died before it sent.
-            nudge(self.queue, Continuation(current.workflow_id, 0))
+            nudge(self.queue, Continuation(current.workflow_id, 0), group=request.tenant)
         return Started(current.snapshot, existing is None)
 
     def _run_id(self, request: StartRequest) -> str:
@@ -150,18 +152,17 @@ class FrontDoor:
         Raises:
             RunNotFound: there is none of that id.
         """
-        head = self.store.load(workflow_id)
+        head = self.archive.load(workflow_id)
         if head is None:
             raise RunNotFound(_NOT_FOUND.format(workflow_id))
         return head
 
     def callback_url(self, head: Head) -> str | None:
         """Capability URL of the wait a run is in; computed, never stored."""
-        snapshot = head.snapshot
-        if snapshot.wait is None or snapshot.wait.signal is None or snapshot.current_node_id is None:
+        address, wait = head.wait_address, head.snapshot.wait
+        if address is None or wait is None or wait.signal is None:
             return None
-        wait = snapshot.wait
-        return self.tokens.url(head, WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes))
+        return self.tokens.url(head, address)
 
     def signal(self, workflow_id: str, name: str, payload: JsonValue, *, idempotency_key: str | None) -> bool:
         """Delivers a named signal; kept if it is early. Returns False for a repeat of the same key.
@@ -171,7 +172,9 @@ class FrontDoor:
             RunFinished: the run has ended.
             PayloadTooLargeForRun: nothing was written.
         """
-        head = self._live(workflow_id)
+        return self._signal(self._live(workflow_id), name, payload, idempotency_key)
+
+    def _signal(self, head: Head, name: str, payload: JsonValue, idempotency_key: str | None) -> bool:
         signal_id = self.new_id() if idempotency_key is None else _digest(f"signal\0{name}\0{idempotency_key}")
         return self._deliver(head, name, signal_id, payload)
 
@@ -183,12 +186,11 @@ class FrontDoor:
             RunNotFound, RunFinished, PayloadTooLargeForRun: as for :meth:`signal`.
         """
         head = self._live(workflow_id)
-        snapshot, wait = head.snapshot, head.snapshot.wait
-        if wait is None or snapshot.current_node_id is None:
-            return self.signal(workflow_id, DEFAULT_SIGNAL, payload, idempotency_key=idempotency_key)
+        address, wait = head.wait_address, head.snapshot.wait
+        if wait is None or address is None:
+            return self._signal(head, DEFAULT_SIGNAL, payload, idempotency_key)
         if wait.signal is None:
             raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
-        address = WaitAddress(snapshot.current_node_id, wait.visit, wait.resumes)
         return self._end_wait(head, address, payload, idempotency_key=idempotency_key)
 
     def webhook(self, token: str, payload: JsonValue) -> bool:
@@ -247,7 +249,7 @@ class FrontDoor:
 
     def _open_wait(self, token: str) -> tuple[Head, Claims]:
         claims = self.tokens.claims(token)
-        head = self.store.load(claims.workflow_id)
+        head = self.archive.load(claims.workflow_id)
         if head is None:
             # Not told apart from a forged token: who holds no link learns nothing of a run.
             raise InvalidToken("this token was not made for this run")
@@ -266,6 +268,7 @@ class FrontDoor:
         try:
             return deliver(
                 self.store,
+                self.archive,
                 self.queue,
                 head,
                 name=name,

@@ -8,22 +8,28 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, Literal, TypeAlias
 
-from dispatcher.errors import ItemTooLarge, UnknownSchema
+from dispatcher.errors import HistoryDamaged, ItemTooLarge, UnknownSchema
+from dispatcher.history import (
+    LAYOUT,
+    History,
+    history_from_json,
+    history_to_json,
+    packed_json,
+    value_from_json,
+    value_to_json,
+)
 from dispatcher.limits import CLOSING_BYTES_MAX, ITEM_BYTES_MAX
-from engine import Snapshot
+from dispatcher.table_schema import started_sort_key
+from engine import Resumed, Snapshot, Status, WaitAddress
 from engine.errors import InvalidSnapshot
-from engine.json_value import JsonObject, JsonValue
-from engine.outcome import Resumed
+from engine.json_value import Deferred, JsonObject, JsonValue
+from engine.limits import SCHEMA_VERSION
 
 HEAD_SCHEMA: Final = 1
 """Version of the head's own form. A reader that finds a higher one is older than the writer."""
-
-LAYOUT: Final = 1
-"""How results are kept: 1 keeps all in the head. Stored at start; the meaning of a number never changes, for
-sealing must be a pure function of head and layout (dispatch-protocol.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +44,51 @@ class Taken:
 class Pending:
     """A payload from outside that no committed step has taken yet.
 
-    A start's payload is the run's input, which the snapshot holds already: ``resumed`` is None then.
+    Args:
+        resumed: why a wait ended, its payload aside. A start's payload is the run's input, which the snapshot holds
+            already: None then.
+        payload: what came with it.
+        resumes: waits of this visit that had ended before the step that is to take it.
     """
 
     resumed: Resumed | None = None
+    payload: JsonValue | Deferred = None
+    resumes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An operator's hold: no step of the run begins until it is lifted. ``at_ms``: since when, epoch milliseconds."""
+
+    actor: str
+    reason: str | None
+    at_ms: int
+
+
+CallKind: TypeAlias = Literal["hold", "release", "cancel", "retry", "fork"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCall:
+    """What an operator did to a run, recorded with it.
+
+    Args:
+        key: its ``Idempotency-Key``, or a fresh id.
+        kind: what was asked for.
+        actor: who asked.
+        reason: why, if that was said.
+        at_ms: when, epoch milliseconds.
+        version: the run's version then.
+        target: for a fork, the id of the new run.
+    """
+
+    key: str
+    kind: CallKind
+    actor: str
+    reason: str | None
+    at_ms: int
+    version: int
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +105,13 @@ class Head:
         writer_id: fresh for each commit attempt, by which a writer knows its own write again.
         due_at_ms: the due mark, epoch milliseconds; None when only something external can go on.
         grace_ms: how late the run may be before the sweep counts its message as lost.
-        layout: how results are kept.
+        history: how the run came here.
+        layout: how that is kept.
+        started_at_ms: when the run was started, epoch milliseconds.
+        retry_epoch: raised by an operator's retry with changed data; part of idempotency keys.
+        hold: an operator's hold, which commits leave as it is.
+        tries: executions of this version that were begun by a redelivery.
+        claim_until_ms: until when somebody may be executing this version, which is to be executed once.
     """
 
     snapshot: Snapshot
@@ -70,7 +123,13 @@ class Head:
     writer_id: str = ""
     due_at_ms: int | None = None
     grace_ms: int | None = None
+    history: History = field(default_factory=History)
     layout: int = LAYOUT
+    started_at_ms: int = 0
+    retry_epoch: int = 0
+    hold: Hold | None = None
+    tries: int = 0
+    claim_until_ms: int | None = None
 
     @property
     def workflow_id(self) -> str:
@@ -82,9 +141,46 @@ class Head:
         """Number of transitions so far."""
         return self.snapshot.version
 
+    @property
+    def wait_address(self) -> WaitAddress | None:
+        """The wait the run is in, or None."""
+        wait, node_id = self.snapshot.wait, self.snapshot.current_node_id
+        return None if wait is None or node_id is None else WaitAddress(node_id, wait.visit, wait.resumes)
+
     def marked(self, due_at_ms: int | None, grace_ms: int | None) -> Head:
         """The same head under another due mark."""
         return replace(self, due_at_ms=due_at_ms, grace_ms=grace_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What conditions and indexes look at, beside the body."""
+
+    version: int
+    writer_id: str
+    by: str | None
+    status: Status
+    started: str
+    schema: int = HEAD_SCHEMA
+    due_at_ms: int | None = None
+    grace_ms: int | None = None
+    hold: Hold | None = None
+    tries: int = 0
+    claim_until_ms: int | None = None
+
+
+def attributes_of(head: Head) -> Attributes:
+    """What a freshly written head has beside its body, mark and hold aside."""
+    definition = head.snapshot.definition
+    return Attributes(
+        version=head.version,
+        writer_id=head.writer_id,
+        by=head.by,
+        status=head.snapshot.status,
+        started=started_sort_key(
+            head.started_at_ms, definition.name if definition is not None else "", head.workflow_id
+        ),
+    )
 
 
 def encode_body(head: Head) -> bytes:
@@ -93,64 +189,120 @@ def encode_body(head: Head) -> bytes:
     Raises:
         ItemTooLarge: the table would refuse it.
     """
+    snapshot = head.snapshot
     document: JsonObject = {
-        "snapshot": head.snapshot.to_json(),
+        "snapshot": snapshot.without_values(),
+        "history": history_to_json(head.history),
         "nonce": head.nonce,
         "inputDigest": head.input_digest,
         "layout": head.layout,
+        "startedAt": head.started_at_ms,
     }
+    if snapshot.input is not None:
+        document["input"] = value_to_json(snapshot.input)
+    if snapshot.wait is not None and snapshot.wait.data is not None:
+        document["waitData"] = value_to_json(snapshot.wait.data)
+    if head.retry_epoch:
+        document["retryEpoch"] = head.retry_epoch
     if head.pending is not None:
         document["pending"] = _pending_to_json(head.pending)
     if head.takes:
         document["takes"] = [{"id": taken.signal_id, "key": taken.inbox_key} for taken in head.takes]
-    body = zlib.compress(json.dumps(document, separators=(",", ":")).encode(), level=6)
-    bytes_max = CLOSING_BYTES_MAX if head.snapshot.status.terminal else ITEM_BYTES_MAX
+    body = zlib.compress(packed_json(document), level=6)
+    bytes_max = CLOSING_BYTES_MAX if snapshot.status.terminal else ITEM_BYTES_MAX
     if len(body) > bytes_max:
         raise ItemTooLarge(f"run {head.workflow_id!r} would take {len(body)} bytes compressed; the most is {bytes_max}")
     return body
 
 
-def decode_body(
-    body: bytes, *, schema: int, by: str | None, writer_id: str, due_at_ms: int | None, grace_ms: int | None
-) -> Head:
-    """Reads a head.
+def decode_body(body: bytes, attributes: Attributes) -> Head:
+    """Reads a head; what it refers to is read once an archive has opened it.
 
     Raises:
         UnknownSchema: it was written by newer code.
+        HistoryDamaged: it is of no form this code ever wrote.
     """
-    if schema > HEAD_SCHEMA:
-        raise UnknownSchema(f"head schema {schema} is newer than {HEAD_SCHEMA}")
-    document = json.loads(zlib.decompress(body))
+    if attributes.schema > HEAD_SCHEMA:
+        raise UnknownSchema(f"head schema {attributes.schema} is newer than {HEAD_SCHEMA}")
+    document: Any = {}
     try:
-        snapshot = Snapshot.from_json(document["snapshot"])
+        document = json.loads(zlib.decompress(body))
+        if document["layout"] > LAYOUT:
+            raise UnknownSchema(f"layout {document['layout']} is newer than {LAYOUT}")
+        return _decoded(document, attributes)
     except InvalidSnapshot as error:
-        raise UnknownSchema(str(error)) from None
+        if document["snapshot"].get("schemaVersion", 0) > SCHEMA_VERSION:
+            raise UnknownSchema(str(error)) from None
+        raise HistoryDamaged(f"a head cannot be read: {error}") from None
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise HistoryDamaged(f"a head cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _decoded(document: Mapping[str, Any], attributes: Attributes) -> Head:
+    snapshot = Snapshot.from_json(document["snapshot"])
+    history = history_from_json(document["history"])
+    if "waitData" in document and snapshot.wait is not None:
+        snapshot = snapshot._replace(wait=snapshot.wait._replace(data=value_from_json(document["waitData"])))
     return Head(
-        snapshot=snapshot,
+        snapshot=snapshot._replace(input=value_from_json(document.get("input", {}))),
         nonce=document["nonce"],
         input_digest=document["inputDigest"],
         pending=_pending_from_json(document["pending"]) if "pending" in document else None,
         takes=tuple(Taken(item["id"], item["key"]) for item in document.get("takes", ())),
-        by=by,
-        writer_id=writer_id,
-        due_at_ms=due_at_ms,
-        grace_ms=grace_ms,
+        by=attributes.by,
+        writer_id=attributes.writer_id,
+        due_at_ms=attributes.due_at_ms,
+        grace_ms=attributes.grace_ms,
+        history=history,
         layout=document["layout"],
+        started_at_ms=document["startedAt"],
+        retry_epoch=document.get("retryEpoch", 0),
+        hold=attributes.hold,
+        tries=attributes.tries,
+        claim_until_ms=attributes.claim_until_ms,
     )
+
+
+def hold_to_json(hold: Hold) -> JsonObject:
+    """The stored and shown form of a hold."""
+    document: JsonObject = {"actor": hold.actor, "at": hold.at_ms}
+    if hold.reason is not None:
+        document["reason"] = hold.reason
+    return document
+
+
+def hold_from_json(document: Mapping[str, Any]) -> Hold:
+    """Reads what :func:`hold_to_json` wrote."""
+    return Hold(document["actor"], document.get("reason"), document["at"])
+
+
+def call_to_json(call: OperatorCall) -> JsonObject:
+    """The stored form of an operator's call."""
+    return {name: value for name, value in asdict(call).items() if value is not None}
+
+
+def call_from_json(document: Mapping[str, Any]) -> OperatorCall:
+    """Reads what :func:`call_to_json` wrote."""
+    return OperatorCall(**{"reason": None, **document})
 
 
 def _pending_to_json(pending: Pending) -> JsonObject:
     if pending.resumed is None:
         return {"start": True}
-    return {"by": pending.resumed.by, "signal": pending.resumed.signal, "payload": pending.resumed.payload}
+    document: JsonObject = {"by": pending.resumed.by, "signal": pending.resumed.signal}
+    if pending.payload is not None:
+        document["payload"] = value_to_json(pending.payload)
+    if pending.resumes:
+        document["resumes"] = pending.resumes
+    return document
 
 
-def _pending_from_json(document: Mapping[str, JsonValue]) -> Pending:
+def _pending_from_json(document: Mapping[str, Any]) -> Pending:
     if document.get("start") is True:
         return Pending()
-    signal, payload = document.get("signal"), document.get("payload")
+    signal, payload = document.get("signal"), value_from_json(document.get("payload", {}))
     match document.get("by"):
         case "signal" | "timeout" | "timer" | "operator" as by:
-            return Pending(Resumed(by, signal if isinstance(signal, str) else None, payload))
+            return Pending(Resumed(by, signal), payload, document.get("resumes", 0))
         case other:
             raise UnknownSchema(f"pending.by is {other!r}")

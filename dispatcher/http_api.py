@@ -5,74 +5,33 @@ A route reads its request, makes one call of the front door and shapes the answe
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeAlias
+from dataclasses import replace
+from typing import Annotated, Final
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from dispatcher.archive import Archive
 from dispatcher.errors import DispatchError
 from dispatcher.front_door import FrontDoor, Started, StartRequest
-from dispatcher.head import Head
-from dispatcher.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, REQUEST_BODY_BYTES_MAX, TAGS_MAX
+from dispatcher.head import Head, hold_to_json
+from dispatcher.http_listing import ListingRoutes
+from dispatcher.http_operator import OperatorBody, OperatorRoutes, caller_of
+from dispatcher.http_request import Request, Response, accepted, read_request, response_of, with_header
+from dispatcher.limits import TAGS_MAX
 from dispatcher.messages import valid_run_id
+from dispatcher.operator_calls import OperatorCalls
 from dispatcher.ports import RunStore, StepQueue
 from dispatcher.problems import RequestFault, problem_of, status_of
 from engine.definition import faults_of, valid_name
-from engine.errors import Fault, InvalidOutput
+from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue, checked_copy
 
 _LOG: Final = logging.getLogger("refluxo.http")
-
-Response: TypeAlias = dict[str, object]
-"""API Gateway's: ``{"statusCode", "headers", "body"}``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request, taken apart. Header names are in lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    def json(self) -> JsonValue:
-        """The body as JSON; None when it is empty.
-
-        Raises:
-            RequestFault: 413 when it is too large, 400 when it is not JSON that can be kept.
-        """
-        if len(self.body) > REQUEST_BODY_BYTES_MAX:
-            raise RequestFault(413, f"the body has {len(self.body)} bytes; the most is {REQUEST_BODY_BYTES_MAX}")
-        if not self.body.strip():
-            return None
-        try:
-            document = json.loads(self.body)
-        except RecursionError:
-            raise RequestFault(400, "the body is nested too deeply") from None
-        except ValueError as error:
-            raise RequestFault(400, f"the body is not JSON: {error}") from None
-        try:
-            return checked_copy(document)
-        except InvalidOutput as error:
-            path, _, message = str(error).partition(": ")
-            raise RequestFault(400, "the body cannot be kept as JSON", [Fault(path, message)]) from None
-
-    def idempotency_key(self) -> str | None:
-        """The Idempotency-Key header, if there is one."""
-        key = self.headers.get("idempotency-key")
-        if key is not None and not (1 <= len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX and key.isprintable()):
-            most = IDEMPOTENCY_KEY_CHARACTERS_MAX
-            raise RequestFault(400, f"Idempotency-Key must have 1 to {most} printable characters")
-        return key
 
 
 class StartBody(BaseModel):
@@ -96,8 +55,16 @@ class StartBody(BaseModel):
 class HttpApi:
     """Answers API Gateway events."""
 
-    def __init__(self, front_door: FrontDoor, store: RunStore, queue: StepQueue) -> None:
+    def __init__(
+        self,
+        front_door: FrontDoor,
+        operator_calls: OperatorCalls,
+        archive: Archive,
+        store: RunStore,
+        queue: StepQueue,
+    ) -> None:
         self._front_door = front_door
+        self._operator_calls = operator_calls
         self._store = store
         self._queue = queue
         self._routes: tuple[tuple[str, re.Pattern[str], Callable[[Request], Response]], ...] = (
@@ -108,6 +75,8 @@ class HttpApi:
             _route("POST", "/webhooks/{token}", self._webhook),
             _route("GET", "/webhooks/{token}", self._describe_webhook),
             _route("GET", "/health", self._health),
+            *(_route(*route) for route in OperatorRoutes(operator_calls).routes()),
+            *(_route(*route) for route in ListingRoutes(store, archive).routes()),
         )
 
     def handle(self, event: Mapping[str, object]) -> Response:
@@ -117,11 +86,11 @@ class HttpApi:
             return self._answer(request)
         except Exception as error:  # noqa: BLE001  (the last place that can turn an error into an answer)
             status = status_of(error)
-            response = _response(status, problem_of(error), content_type="application/problem+json")
+            response = response_of(status, problem_of(error), content_type="application/problem+json")
             if status >= 500:  # noqa: PLR2004
                 # The answer does not say what it was: it may tell a stranger of our resources.
                 _LOG.exception("%s", "unexpected error" if status == 500 else "not now")  # noqa: PLR2004
-                response = _with_header(response, "retry-after", "5")
+                response = with_header(response, "retry-after", "5")
             return response
 
     def _answer(self, request: Request) -> Response:
@@ -135,11 +104,11 @@ class HttpApi:
                 continue
             parameters = {name: unquote(value) for name, value in match.groupdict().items()}
             _check_parameters(parameters)
-            return answer(Request(request.method, request.path, request.headers, parameters, request.body))
+            return answer(replace(request, parameters=parameters))
         if allowed:
             problem = problem_of(RequestFault(405, f"{request.path} takes {', '.join(allowed)}"))
-            response = _response(405, problem, content_type="application/problem+json")
-            return _with_header(response, "allow", ", ".join(allowed))
+            response = response_of(405, problem, content_type="application/problem+json")
+            return with_header(response, "allow", ", ".join(allowed))
         raise RequestFault(404, f"there is nothing at {request.method} {request.path}")
 
     def _start(self, request: Request) -> Response:
@@ -165,7 +134,7 @@ class HttpApi:
         etag = f'"{head.version}"'
         if request.headers.get("if-none-match") == etag:
             return {"statusCode": 304, "headers": {"etag": etag}, "body": ""}
-        return _with_header(_response(200, self._run_document(head)), "etag", etag)
+        return with_header(response_of(200, self._run_document(head)), "etag", etag)
 
     def _run_document(self, head: Head) -> JsonObject:
         snapshot = head.snapshot
@@ -174,25 +143,31 @@ class HttpApi:
         wait = document.get("wait")
         if isinstance(wait, dict):
             wait["callbackUrl"] = self._front_door.callback_url(head)
+        if head.hold is not None and not snapshot.status.terminal:
+            document["held"] = hold_to_json(head.hold)
         return document
 
     def _signal(self, request: Request) -> Response:
         workflow_id, name = request.parameters["id"], request.parameters["signal"]
         key = request.idempotency_key()
         fresh = self._front_door.signal(workflow_id, name, request.json(), idempotency_key=key)
-        return _accepted(workflow_id, fresh)
+        return accepted(workflow_id, fresh)
 
     def _resume(self, request: Request) -> Response:
-        workflow_id = request.parameters["id"]
-        fresh = self._front_door.resume(workflow_id, request.json(), idempotency_key=request.idempotency_key())
-        return _accepted(workflow_id, fresh)
+        workflow_id, payload = request.parameters["id"], request.json()
+        if self._front_door.show(workflow_id).hold is not None:
+            # What else the body holds would be lost: it is not delivered to a run on hold.
+            caller = caller_of(request, OperatorBody)
+            return accepted(workflow_id, self._operator_calls.release(workflow_id, caller))
+        fresh = self._front_door.resume(workflow_id, payload, idempotency_key=request.idempotency_key())
+        return accepted(workflow_id, fresh)
 
     def _webhook(self, request: Request) -> Response:
         fresh = self._front_door.webhook(request.parameters["token"], request.json())
-        return _response(202, {"accepted": True, "repeated": not fresh})
+        return response_of(202, {"accepted": True, "repeated": not fresh})
 
     def _describe_webhook(self, request: Request) -> Response:
-        return _response(200, self._front_door.describe_webhook(request.parameters["token"]))
+        return response_of(200, self._front_door.describe_webhook(request.parameters["token"]))
 
     def _health(self, _request: Request) -> Response:
         parts: JsonObject = {}
@@ -206,33 +181,7 @@ class HttpApi:
         well = all(part == "ok" for part in parts.values())
         overdue: JsonValue = self._front_door.overdue() if parts["table"] == "ok" else None
         status = "ok" if well and not overdue else "degraded"
-        return _response(200 if well else 503, {"status": status, **parts, "overdueRuns": overdue})
-
-
-def read_request(event: Mapping[str, object]) -> Request:
-    """Takes an HTTP API 2.0 event apart.
-
-    Raises:
-        RequestFault: the body says it is base64 and is not.
-    """
-    context = event.get("requestContext")
-    http = context.get("http") if isinstance(context, Mapping) else None
-    method = str(http.get("method", "GET")) if isinstance(http, Mapping) else "GET"
-    headers = event.get("headers")
-    text = event.get("body") or ""
-    if event.get("isBase64Encoded") is True:
-        try:
-            body = base64.b64decode(str(text), validate=True)
-        except ValueError:
-            raise RequestFault(400, "the body is not base64") from None
-    else:
-        body = str(text).encode("utf-8", "surrogatepass")
-    return Request(
-        method=method,
-        path=str(event.get("rawPath") or "/"),
-        headers={str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {},
-        body=body,
-    )
+        return response_of(200 if well else 503, {"status": status, **parts, "overdueRuns": overdue})
 
 
 def _route(
@@ -272,23 +221,4 @@ def _started(started: Started) -> Response:
         "status": started.snapshot.status.value,
         "links": {"run": link, "resume": f"{link}/resume"},
     }
-    return _with_header(_response(202 if started.fresh else 200, body), "location", link)
-
-
-def _accepted(workflow_id: str, fresh: bool) -> Response:
-    return _response(202, {"accepted": True, "repeated": not fresh, "links": {"run": f"/runs/{workflow_id}"}})
-
-
-def _response(status: int, body: JsonObject, *, content_type: str = "application/json") -> Response:
-    # A fault may quote a lone surrogate of the request: it has no UTF-8, but its escape is JSON.
-    text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace").decode()
-    return {
-        "statusCode": status,
-        "headers": {"content-type": content_type, "cache-control": "no-store"},
-        "body": text,
-    }
-
-
-def _with_header(response: Response, name: str, value: str) -> Response:
-    headers = response["headers"]
-    return {**response, "headers": {**headers, name: value} if isinstance(headers, dict) else {name: value}}
+    return with_header(response_of(202 if started.fresh else 200, body), "location", link)

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+# --- AWS calls ---------------------------------------------------------------------------------
+
+AWS_TRIES: Final = 6
+"""Tries of one call that is throttled or answered by 5xx: with jittered waits of up to 1, 2, 4, 8 and 16 s (botocore's
+standard mode) a passing shortage does not cost a delivery."""
+
+AWS_CONNECT_TIMEOUT_SECONDS: Final = 2
+"""A connection within one region takes milliseconds."""
+
+AWS_READ_TIMEOUT_SECONDS: Final = 8
+"""An answer takes milliseconds; a function may have 30 s in all."""
+
+CONFLICT_PAUSE_MS: Final = 20
+"""First pause after a write met a transaction on the same item; doubled each time, drawn evenly from 0."""
+
 # --- SQS ---------------------------------------------------------------------------------------
 
 DELAY_SECONDS_MAX: Final = 900
@@ -50,14 +65,75 @@ ITEM_BYTES_MAX: Final = 400 * 1024 - 8 * 1024
 CLOSING_BYTES_MAX: Final = 400 * 1024 - 4 * 1024
 """Largest body of a run that ends: a run that has grown to the limit can still record why it failed."""
 
-REQUEST_BODY_BYTES_MAX: Final = 256 * 1024
-"""Largest request body of the HTTP API: what fits a head beside its results. API Gateway itself takes 10 MB."""
+REQUEST_BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Largest request body of the HTTP API: a synchronous call of Lambda takes 6 MB, which base64 makes 4.5."""
 
 CONFLICT_TRIES: Final = 3
 """Tries of a write that meets a transaction under way on the same item, one after the other without a pause."""
 
 INBOX_PAGE_ITEMS: Final = 25
 """Signals read at once while looking for the oldest that matches."""
+
+# --- history, all measured on DynamoDB Local (dispatch-protocol.md, "State"; benchmarks/bench_storage.py) ---
+
+TAIL_BYTES_MAX: Final = 4096
+"""Raw JSON of the entries in a head from which on they are sealed in a segment. At 8 KB a step costs over three
+write units."""
+
+INLINE_BYTES_MAX: Final = 512
+"""Compressed size up to which a value stays where it is used; a larger one becomes an object of its own."""
+
+INDEX_NODES_MAX: Final = 64
+"""Nodes in the index of a head above which it is spilled to a page."""
+
+INDEX_NODES_KEPT: Final = 32
+"""Nodes that stay in the head then, so that a page is written at most every 32 nodes."""
+
+CACHE_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Raw JSON of sealed objects that one process keeps: they never change, so they are read once."""
+
+HISTORY_PAGE_ENTRIES: Final = 100
+"""Entries of one page of a run's history, unless told otherwise."""
+
+HISTORY_PAGE_ENTRIES_MAX: Final = 1_000
+"""Most entries of one page."""
+
+# --- operators -------------------------------------------------------------------------------------
+
+STEP_TRIES_MAX: Final = 3
+"""Executions of one version after its first that were cut short before it counts as crashed. A message is delivered
+five times, so the fifth delivery records it (maxReceiveCount, field-notes.md)."""
+
+CLAIM_SKEW_MS: Final = 60_000
+"""How much longer than its holder's deadline a claim is honoured: clocks differ, and a stop takes its time."""
+
+CLAIM_WITHOUT_DEADLINE_MS: Final = 15 * 60_000
+"""How long a claim is honoured where nothing stops the holder: the longest a Lambda function may take."""
+
+STEP_RESERVE_MS: Final = 3_000
+"""Time kept back from a step for its commit and what follows, before the platform stops the function."""
+
+OPERATOR_TRIES: Final = 5
+"""Times an operator's call is made again when a step has committed in between."""
+
+REASON_CHARACTERS_MAX: Final = 500
+"""Length of the reason an operator gives."""
+
+# --- listing ---------------------------------------------------------------------------------------
+
+LIST_LIMIT_MAX: Final = 200
+"""Runs of one page of a listing at most."""
+
+LIST_ROUNDS_MAX: Final = 10
+"""Times an index is asked for one page while looking for runs of one workflow among those of one status."""
+
+# --- retention -------------------------------------------------------------------------------------
+
+PURGE_KEYS_PER_READ: Final = 100
+"""Items of an expired run that are removed at once."""
+
+PURGE_TIME_MAX_MS: Final = 10_000
+"""How long one delivery goes on removing; the rest is the next one's."""
 
 # --- steps -------------------------------------------------------------------------------------
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from dispatcher.errors import DispatchError, Retryable, RunFinished, UnknownSchema
+from dispatcher.errors import DispatchError, InvalidCursor, Retryable, RunFinished, UnknownSchema
 from dispatcher.front_door import (
     InvalidRunInput,
     NothingToResume,
     PayloadTooLargeForRun,
-    RunNotFound,
     StartConflict,
     WaitClosed,
 )
+from dispatcher.operator_calls import NotPossible
+from dispatcher.rewind import NoSuchVersion
+from dispatcher.runs import RunNotFound
 from dispatcher.webhook_token import InvalidToken
-from engine.errors import Fault, UnknownWorkflow
+from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
 from engine.json_value import JsonObject
 
 
@@ -49,6 +51,10 @@ _STATUS: Final[dict[type[Exception], int]] = {
     StartConflict: 409,
     RunFinished: 409,
     NothingToResume: 409,
+    NotPossible: 409,
+    NoSuchVersion: 409,
+    InvalidDefinition: 422,
+    InvalidCursor: 400,
     WaitClosed: 410,
     PayloadTooLargeForRun: 413,
     InvalidRunInput: 422,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypedDict
 
 from dispatcher import bootstrap
@@ -43,8 +43,19 @@ def handler(event: Mapping[str, object], context: LambdaContext) -> BatchRespons
 
 def handle_batch(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> BatchResponse:
     """As :func:`handler`, over a given app."""
-    records = event.get("Records")
     deadline_ms = app.adapters.now_ms() + context.get_remaining_time_in_millis()
+    return each_record(
+        event,
+        context,
+        lambda record: _handle_record(app.dispatcher, app.adapters.queue, record, deadline_ms),
+    )
+
+
+def each_record(
+    event: Mapping[str, object], context: LambdaContext, handle: Callable[[Mapping[str, object]], None]
+) -> BatchResponse:
+    """Handles the records of a batch one by one; one record never changes another's outcome."""
+    records = event.get("Records")
     failures: list[BatchItemFailure] = []
     for number, record in enumerate(records if isinstance(records, Sequence) else ()):
         message_id = str(record.get("messageId", ""))
@@ -53,7 +64,7 @@ def handle_batch(app: bootstrap.App, event: Mapping[str, object], context: Lambd
             failures.append({"itemIdentifier": message_id})
             continue
         try:
-            _handle_record(app.dispatcher, app.adapters.queue, record, deadline_ms)
+            handle(record)
         except Exception:  # noqa: BLE001  (one record never changes another's outcome)
             _LOG.exception("delivery failed", extra={"message_id": message_id})
             # An empty id would fail the whole batch.

@@ -14,6 +14,7 @@ from typing import Final
 from dispatcher.due import delay_seconds_until
 from dispatcher.errors import DispatchError
 from dispatcher.head import Head
+from dispatcher.head_effects import HeadEffects
 from dispatcher.limits import (
     DELAY_SECONDS_MAX,
     SWEEP_GRACE_MAX_MS,
@@ -24,6 +25,7 @@ from dispatcher.limits import (
 )
 from dispatcher.messages import Continuation
 from dispatcher.ports import DueMark, RunStore, StepQueue
+from dispatcher.retention import Retention
 from dispatcher.signals import awaited_signal
 from dispatcher.table_schema import DUE_SHARDS
 from engine import Status
@@ -39,6 +41,8 @@ class SweepReport:
     sent: int = 0
     pushed: int = 0
     removed: int = 0
+    queue_age_ms: int | None = None
+    """Age of the queue's oldest message, once it was asked for."""
 
     @property
     def done(self) -> int:
@@ -52,6 +56,8 @@ class Sweep:
 
     store: RunStore
     queue: StepQueue
+    effects: HeadEffects
+    retention: Retention
     now_ms: Callable[[], int]
 
     def run(self) -> SweepReport:
@@ -88,6 +94,10 @@ class Sweep:
         now = self.now_ms()
         if head is None or head.due_at_ms is None or head.due_at_ms > now + SWEEP_PERIOD_MS:
             return  # the index lagged behind
+        if head.snapshot.status.terminal:
+            self.effects.settle_debts(head)
+            report.removed += self.retention.rest(head)
+            return
         if self._at_rest(head):
             report.removed += self.store.move_mark(head, due_at_ms=None, grace_ms=None)
             return
@@ -106,7 +116,7 @@ class Sweep:
 
     def _at_rest(self, head: Head) -> bool:
         snapshot = head.snapshot
-        if snapshot.status.terminal:
+        if head.hold is not None:
             return True
         waits_outside = snapshot.status is Status.PAUSED and snapshot.due_at_ms is None
         return waits_outside and awaited_signal(self.store, head) is None
@@ -122,11 +132,28 @@ class Sweep:
             if due_at_ms > now:
                 report.pushed += self.store.move_mark(head, due_at_ms=due_at_ms, grace_ms=SWEEP_GRACE_MS)
                 return
+        if self._queue_age_ms(report) > (head.grace_ms or SWEEP_GRACE_MS):
+            # The queue itself is behind: the message is waiting in it, and another would only make it longer.
+            due_at_ms = now + (head.grace_ms or SWEEP_GRACE_MS)
+            report.pushed += self.store.move_mark(head, due_at_ms=due_at_ms, grace_ms=head.grace_ms or SWEEP_GRACE_MS)
+            return
         grace_ms = min(2 * head.grace_ms, SWEEP_GRACE_MAX_MS) if head.grace_ms else SWEEP_GRACE_MS
         if self.store.move_mark(head, due_at_ms=now + grace_ms, grace_ms=grace_ms):
             _LOG.warning("overdue", extra={"workflow_id": head.workflow_id, "version": head.version})
             self._send(head, 0, report)
 
+    def _queue_age_ms(self, report: SweepReport) -> int:
+        """Asked for once a sweep, and only when a message counts as lost."""
+        if report.queue_age_ms is None:
+            try:
+                report.queue_age_ms = self.queue.oldest_age_ms()
+            except DispatchError as error:
+                # To send what was not lost is harmless; not to send what was is not.
+                _LOG.warning("age of the queue unknown", extra={"reason": str(error)})
+                report.queue_age_ms = 0
+        return report.queue_age_ms
+
     def _send(self, head: Head, delay_seconds: int, report: SweepReport) -> None:
-        self.queue.send(Continuation(head.workflow_id, head.version), delay_seconds=delay_seconds)
+        message = Continuation(head.workflow_id, head.version)
+        self.queue.send(message, delay_seconds=delay_seconds, group=head.snapshot.tenant)
         report.sent += 1

@@ -65,10 +65,8 @@ class WebhookTokens:
     def _expires_at_ms(self, head: Head, address: WaitAddress, signal: str | None) -> int:
         snapshot = head.snapshot
         wait = snapshot.wait
-        if signal is None and wait is not None and wait.due_at_ms is not None:
-            current = WaitAddress(snapshot.current_node_id or "", wait.visit, wait.resumes)
-            if address == current:
-                return wait.due_at_ms
+        if signal is None and wait is not None and wait.due_at_ms is not None and address == head.wait_address:
+            return wait.due_at_ms
         # To the end of a day, so that a link asked for twice is nearly always the same.
         ends_at_ms = self._now_ms() + CALLBACK_LIFETIME_MS
         return ends_at_ms - ends_at_ms % _DAY_MS + _DAY_MS

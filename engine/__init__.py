@@ -1,7 +1,8 @@
 """The engine: pure, embeddable, one step at a time. See docs/concepts.md.
 
 What only authors and onlookers use (the builder, drawings, observers) is imported when it is first asked for: a
-function that executes steps does not pay for it.
+function that executes steps does not pay for it. Nor does a workflow without expressions pay for their language.
+The definition's models wait too: whoever holds a run's snapshot alone has no use for them.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from engine.context import Context, ContextView, NodeResult
-from engine.definition import Edge, Node, WorkflowDefinition
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, RetryAfter, StepFailure
-from engine.expressions import JexlTransformEngine
 from engine.node_definition import NodeDefinition
 from engine.outcome import Output, Pause, Resumed
 from engine.plugin import NodeEvent, Plugin
@@ -25,8 +24,10 @@ from engine.validation import SchemaValidator, SchemaViolation, Validator
 from engine.workflow_engine import WorkflowEngine
 
 if TYPE_CHECKING:
+    from engine.definition import Edge, Node, WorkflowDefinition
     from engine.diff import Change, definition_diff
     from engine.drawing import mermaid, mermaid_run, mermaid_states
+    from engine.expressions import JexlTransformEngine
     from engine.flow import Flow
     from engine.observers import CompositeObserver, LoggingObserver, MetricsObserver
 
@@ -72,12 +73,16 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Edge": "engine.definition",
+    "Node": "engine.definition",
+    "WorkflowDefinition": "engine.definition",
     "Change": "engine.diff",
     "definition_diff": "engine.diff",
     "mermaid": "engine.drawing",
     "mermaid_run": "engine.drawing",
     "mermaid_states": "engine.drawing",
     "Flow": "engine.flow",
+    "JexlTransformEngine": "engine.expressions",
     "CompositeObserver": "engine.observers",
     "LoggingObserver": "engine.observers",
     "MetricsObserver": "engine.observers",

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pydantic import ValidationError
 
 from engine.core_nodes import inline_definitions
-from engine.definition import Node, WorkflowDefinition, is_error_handle, json_path, listed, location_in
+from engine.definition import Node, WorkflowDefinition, listed
 from engine.errors import ExpressionError, Fault, InvalidDefinition
+from engine.json_path import json_path, location_in
 from engine.json_value import JsonValue, checked_copy
+from engine.naming import is_error_handle
 from engine.node_definition import NodeDefinition
 from engine.schema import faults_of_schema, schema_faults
 from engine.templates import has_template, texts_with_template

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Self, overload
+from typing import Final, NamedTuple, Protocol, Self, overload
 
 from engine.json_value import JsonValue, copy_json
 
@@ -32,12 +32,73 @@ class NodeResult(NamedTuple):
         return self.error is None
 
 
+class ContextSource(Protocol):
+    """Where a shell keeps the older results of a run, so that a snapshot need not carry them.
+
+    It never changes: what is appended comes after it. Whatever a method raises goes through the engine to the shell
+    unless node code swallows it, so a shell that must know keeps note of its own failures.
+    """
+
+    @property
+    def length(self) -> int:
+        """Number of results of all nodes."""
+        ...
+
+    def nodes(self) -> Iterator[str]:
+        """Ids of the nodes that have results."""
+        ...
+
+    def count(self, node_id: str) -> int:
+        """Number of results of a node."""
+        ...
+
+    def visits(self, node_id: str) -> int:
+        """How often the node has been entered and has left a result."""
+        ...
+
+    def result(self, node_id: str, index: int) -> NodeResult:
+        """One result of a node, counted from 0, the oldest; always one of ``count``."""
+        ...
+
+    def entries(self) -> Iterator[tuple[str, NodeResult]]:
+        """All results in the order they came about."""
+        ...
+
+
+class _NothingBefore:
+    """The source of a run whose results are all at hand."""
+
+    length = 0
+
+    def nodes(self) -> Iterator[str]:
+        return iter(())
+
+    def count(self, node_id: str) -> int:  # noqa: ARG002
+        return 0
+
+    def visits(self, node_id: str) -> int:  # noqa: ARG002
+        return 0
+
+    def result(self, node_id: str, index: int) -> NodeResult:
+        raise IndexError(f"{node_id}[{index}]")
+
+    def entries(self) -> Iterator[tuple[str, NodeResult]]:
+        return iter(())
+
+
+_NOTHING_BEFORE: Final[ContextSource] = _NothingBefore()
+
+
 class _Log:
-    """Results of a run in order, shared by all snapshots of its line; each sees its own first part of it."""
+    """Results of a run in order, shared by all snapshots of its line; each sees its own first part of it.
 
-    __slots__ = ("by_node", "entries", "lock")
+    ``before``: what came before the first of them.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("before", "by_node", "entries", "lock")
+
+    def __init__(self, before: ContextSource = _NOTHING_BEFORE) -> None:
+        self.before = before
         self.entries: list[tuple[str, NodeResult]] = []
         self.by_node: dict[str, list[int]] = {}
         self.lock = threading.Lock()
@@ -46,15 +107,18 @@ class _Log:
 class NodeResults(Sequence[NodeResult]):
     """The results of one node, oldest first, as one snapshot sees them."""
 
-    __slots__ = ("_entries", "_length", "_positions")
+    __slots__ = ("_before", "_count_before", "_entries", "_length", "_node_id", "_positions")
 
-    def __init__(self, entries: list[tuple[str, NodeResult]], positions: list[int], length: int) -> None:
-        self._entries = entries
-        self._positions = positions
+    def __init__(self, log: _Log, node_id: str, length: int) -> None:
+        self._before = log.before
+        self._count_before = log.before.count(node_id)
+        self._node_id = node_id
+        self._entries = log.entries
+        self._positions = log.by_node.get(node_id, ())
         self._length = length
 
     def __len__(self) -> int:
-        return self._length
+        return self._count_before + self._length
 
     @overload
     def __getitem__(self, index: int) -> NodeResult: ...
@@ -62,12 +126,14 @@ class NodeResults(Sequence[NodeResult]):
     def __getitem__(self, index: slice) -> Sequence[NodeResult]: ...
     def __getitem__(self, index: int | slice) -> NodeResult | Sequence[NodeResult]:
         if isinstance(index, slice):
-            return tuple(self[i] for i in range(*index.indices(self._length)))
+            return tuple(self[i] for i in range(*index.indices(len(self))))
         if index < 0:
-            index += self._length
-        if not 0 <= index < self._length:
+            index += len(self)
+        if not 0 <= index < len(self):
             raise IndexError(index)
-        return self._entries[self._positions[index]][1]
+        if index < self._count_before:
+            return self._before.result(self._node_id, index)
+        return self._entries[self._positions[index - self._count_before]][1]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NodeResults):
@@ -82,7 +148,8 @@ class Context(Mapping[str, Sequence[NodeResult]]):
 
     All contexts of one line of steps share a log; each knows how much of it is its own. Appending to the
     newest is an append to the log; appending to an older one (a fork of history) copies its part first.
-    A node that never ran has an empty sequence, not a KeyError.
+    A node that never ran has an empty sequence, not a KeyError. What a shell keeps elsewhere is read through a
+    ContextSource, when it is asked for.
     """
 
     __slots__ = ("_length", "_log")
@@ -90,6 +157,11 @@ class Context(Mapping[str, Sequence[NodeResult]]):
     def __init__(self) -> None:
         self._log = _Log()
         self._length = 0
+
+    @classmethod
+    def over(cls, source: ContextSource) -> Self:
+        """The context whose results, so far, are all in a source."""
+        return cls._view(_Log(source), 0)
 
     @classmethod
     def _view(cls, log: _Log, length: int) -> Self:
@@ -100,26 +172,28 @@ class Context(Mapping[str, Sequence[NodeResult]]):
 
     def __getitem__(self, node_id: str) -> NodeResults:
         positions = self._log.by_node.get(node_id)
-        if positions is None:
-            return NodeResults(self._log.entries, [], 0)
-        return NodeResults(self._log.entries, positions, self._count(positions))
+        return NodeResults(self._log, node_id, 0 if positions is None else self._count(positions))
 
     def __iter__(self) -> Iterator[str]:
-        return iter([node for node, positions in self._log.by_node.items() if self._count(positions)])
+        before = self._log.before
+        yield from before.nodes()
+        for node_id, positions in list(self._log.by_node.items()):
+            if self._count(positions) and not before.count(node_id):
+                yield node_id
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, node_id: object) -> bool:
-        return isinstance(node_id, str) and self.last(node_id) is not None
+        return isinstance(node_id, str) and self.visits(node_id) > 0
 
     def __repr__(self) -> str:
-        return f"<Context of {self._length} results>"
+        return f"<Context of {self.length} results>"
 
     @property
     def length(self) -> int:
         """Number of results of all nodes."""
-        return self._length
+        return self._log.before.length + self._length
 
     def _count(self, positions: list[int]) -> int:
         # Nearly always the newest view asks, for which every position counts.
@@ -134,8 +208,8 @@ class Context(Mapping[str, Sequence[NodeResult]]):
                 high = middle
         return low
 
-    def last(self, node_id: str) -> NodeResult | None:
-        """Newest result of a node, failed attempts included, or None."""
+    def _newest(self, node_id: str) -> NodeResult | None:
+        """Newest result of a node in the log, or None when it has none there."""
         positions = self._log.by_node.get(node_id)
         if positions is None:
             return None
@@ -147,6 +221,15 @@ class Context(Mapping[str, Sequence[NodeResult]]):
                 return None
             position = positions[count - 1]
         return self._log.entries[position][1]
+
+    def last(self, node_id: str) -> NodeResult | None:
+        """Newest result of a node, failed attempts included, or None."""
+        newest = self._newest(node_id)
+        if newest is None and self._log.before is not _NOTHING_BEFORE:
+            before = self._log.before
+            count = before.count(node_id)
+            return before.result(node_id, count - 1) if count else None
+        return newest
 
     def last_success(self, node_id: str) -> NodeResult | None:
         """Newest result of a node that has an output, or None. Looks past failed attempts, which are few."""
@@ -161,13 +244,19 @@ class Context(Mapping[str, Sequence[NodeResult]]):
 
     def visits(self, node_id: str) -> int:
         """How often the node has been entered and has left a result."""
-        newest = self.last(node_id)
-        return newest.visit if newest is not None else 0
+        newest = self._newest(node_id)
+        return newest.visit if newest is not None else self._log.before.visits(node_id)
 
     def entries(self) -> Iterator[tuple[str, NodeResult]]:
         """All results in the order they came about."""
+        yield from self._log.before.entries()
         for position in range(self._length):
             yield self._log.entries[position]
+
+    @property
+    def newest(self) -> tuple[str, NodeResult] | None:
+        """The result appended last to what the source holds, with its node; None when there is none."""
+        return self._log.entries[self._length - 1] if self._length else None
 
     def appended(
         self,
@@ -180,10 +269,8 @@ class Context(Mapping[str, Sequence[NodeResult]]):
         error_type: str | None = None,
     ) -> Context:
         """The context with one more result; this one stays as it is."""
-        newest = self.last(node_id)
-        before = newest.visit if newest is not None else 0
-        # The first attempt of an entry opens a visit; its later ones belong to it.
-        visit = before + 1 if attempt == 1 or before == 0 else before
+        before = self.visits(node_id)
+        visit = visit_of(attempt, before)
         result = NodeResult(output, timestamp, attempt, error, error_type, visit)
         log, length = self._log, self._length
         # An empty context may be shared by many runs: the first result begins a log of the run's own.
@@ -192,11 +279,16 @@ class Context(Mapping[str, Sequence[NodeResult]]):
                 if length == len(log.entries):
                     _append(log, node_id, result)
                     return Context._view(log, length + 1)
-        log = _Log()
-        for entry_id, entry in self.entries():
-            _append(log, entry_id, entry)
-        _append(log, node_id, result)
-        return Context._view(log, length + 1)
+        own = _Log(log.before)
+        for entry_id, entry in log.entries[:length]:
+            _append(own, entry_id, entry)
+        _append(own, node_id, result)
+        return Context._view(own, length + 1)
+
+
+def visit_of(attempt: int, visits_before: int) -> int:
+    """The visit an attempt belongs to: the first attempt of an entry opens one, its later ones belong to it."""
+    return visits_before + 1 if attempt == 1 or visits_before == 0 else visits_before
 
 
 def _append(log: _Log, node_id: str, result: NodeResult) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
 
 from engine.definition import Name
+from engine.naming import camel_case
 from engine.schema import faults_of_schema
 
 
@@ -33,7 +33,7 @@ def _schema_document(value: dict[str, object]) -> dict[str, object]:
 class _Data(BaseModel):
     # Built when first used: a workflow uses few of them, and an import pays for all.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, defer_build=True
+        frozen=True, extra="forbid", alias_generator=camel_case, validate_by_name=True, defer_build=True
     )
 
 

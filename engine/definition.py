@@ -7,33 +7,22 @@ registry is known (engine/checks.py).
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Literal, Protocol, Self, TypeAlias
+from typing import Annotated, Literal, Protocol, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from engine.errors import Fault, InvalidDefinition, InvalidOutput
+from engine.json_path import json_path, location_in
 from engine.json_value import JsonObject, JsonValue, checked_copy
-from engine.limits import NAME_CHARACTERS_MAX, NAMES_SHOWN_MAX
+from engine.limits import NAMES_SHOWN_MAX
+from engine.naming import ERROR_HANDLE, NAME_PATTERN, camel_case, is_error_handle
+from engine.naming import valid_name as valid_name  # noqa: PLC0414  (others import it from here)
 from engine.retry import RetryPolicy
 
-ERROR_HANDLE = "error"
-"""Handles that begin with this are catch edges: ``error`` takes any error, ``error:Type`` that type."""
-
-# Ids become parts of DynamoDB keys and of paths: no separator, no white space, nothing a URL must escape.
-_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.:@-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
-
-Name: TypeAlias = Annotated[str, Field(pattern=f"^{_NAME.pattern}$")]
-
-
-def valid_name(name: str) -> bool:
-    """Whether a workflow, run, node or signal may have that name."""
-    return _NAME.fullmatch(name) is not None
+Name: TypeAlias = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 
 
 class DefinitionSource(Protocol):
@@ -66,6 +55,14 @@ def _encodable(text: object) -> object:
 Text: TypeAlias = Annotated[str, BeforeValidator(_encodable)]
 """Text that has a UTF-8 form, so that it can be hashed, stored and sent."""
 
+NotEmptyText: TypeAlias = Annotated[Text, Field(min_length=1)]
+
+Json: TypeAlias = Annotated[object, BeforeValidator(_json)]
+"""Whatever JSON can hold, copied."""
+
+Milliseconds: TypeAlias = Annotated[int, Field(gt=0)]
+"""A length of time, which is never none."""
+
 
 def _not_empty(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     # Not Field(min_length=1): that complains of an empty list too when it is the nodes that are faulty.
@@ -82,7 +79,7 @@ class _Document(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        alias_generator=to_camel,
+        alias_generator=camel_case,
         validate_by_name=True,
         validate_by_alias=True,
         defer_build=True,
@@ -93,7 +90,7 @@ class NodePolicy(_Document):
     """How a node's steps are treated: retries, time, claims."""
 
     retry: Annotated[tuple[RetryPolicy, ...], BeforeValidator(_as_list)] | None = None
-    timeout_ms: Annotated[int, Field(gt=0)] | None = None
+    timeout_ms: Milliseconds | None = None
     at_most_once: bool = False
     compensate: Text | None = None
 
@@ -102,10 +99,10 @@ class Node(_Document):
     """One step of a workflow: its type says what is executed, its data with what."""
 
     id: Name
-    type: Annotated[Text, Field(min_length=1)]
-    data: Annotated[object, BeforeValidator(_json)] = Field(default_factory=dict)
+    type: NotEmptyText
+    data: Json = Field(default_factory=dict)
     policy: NodePolicy | None = None
-    metadata: Annotated[object, BeforeValidator(_json)] = None
+    metadata: Json = None
 
 
 class Edge(_Document):
@@ -114,19 +111,14 @@ class Edge(_Document):
     id: Text | None = None
     source: Text
     target: Text
-    source_handle: Annotated[Text, Field(min_length=1)] | None = None
+    source_handle: NotEmptyText | None = None
     target_handle: Text | None = None
-    metadata: Annotated[object, BeforeValidator(_json)] = None
+    metadata: Json = None
 
     @property
     def catches(self) -> bool:
         """Whether the edge is taken on a failure."""
         return is_error_handle(self.source_handle)
-
-
-def is_error_handle(handle: str | None) -> bool:
-    """Whether a handle is reserved for catch edges."""
-    return handle is not None and handle.startswith(ERROR_HANDLE)
 
 
 class WorkflowDefinition(_Document):
@@ -141,10 +133,10 @@ class WorkflowDefinition(_Document):
     name: Name = "workflow"
     description: Text | None = None
     start: Text | None = None
-    input: Annotated[object, BeforeValidator(_json)] = None
-    output: Annotated[object, BeforeValidator(_json)] = None
-    deadline_ms: Annotated[int, Field(gt=0)] | None = None
-    metadata: Annotated[object, BeforeValidator(_json)] = None
+    input: Json = None
+    output: Json = None
+    deadline_ms: Milliseconds | None = None
+    metadata: Json = None
 
     @model_validator(mode="after")
     def _check_structure(self) -> Self:
@@ -212,6 +204,19 @@ class WorkflowDefinition(_Document):
     def _nodes(self) -> Mapping[str, Node]:
         return {node.id: node for node in self.nodes}
 
+    def with_node_data(self, node_id: str, data: JsonValue) -> WorkflowDefinition:
+        """The same definition with other data for one node.
+
+        Raises:
+            InvalidDefinition: that makes it a faulty one.
+        """
+        document = self.to_json()
+        nodes = document["nodes"]
+        for node in nodes if isinstance(nodes, list) else ():
+            if isinstance(node, dict) and node["id"] == node_id:
+                node["data"] = data
+        return WorkflowDefinition.parse(document)
+
     def to_json(self) -> JsonObject:
         """The definition as JSON data; what is left at its default is left out."""
         document = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
@@ -241,6 +246,8 @@ def _node_to_json(node: Node) -> JsonObject:
 
 def content_hash(document: JsonValue) -> str:
     """First 128 bits of the SHA-256 of a JSON value's canonical text, as hexadecimal digits."""
+    import json  # noqa: PLC0415  (loaded when used)
+
     text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -359,23 +366,3 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
         else:
             faults.append(Fault(path, item["msg"]))
     return tuple(faults)
-
-
-def location_in(document: object, location: tuple[int | str, ...], *, missing: bool) -> tuple[int | str, ...]:
-    """A pydantic location without what is pydantic's own: the names of a union's members, a list put around one."""
-    kept: list[int | str] = []
-    here: Any = document
-    for part in location:
-        if (
-            part in here
-            if isinstance(here, Mapping)
-            else isinstance(here, list | tuple) and isinstance(part, int) and part < len(here)
-        ):
-            here = here[part]
-            kept.append(part)
-    return (*kept, location[-1]) if missing else tuple(kept)
-
-
-def json_path(location: tuple[int | str, ...]) -> str:
-    """A pydantic location as a JSON path."""
-    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

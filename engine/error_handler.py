@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.outcome import StepError
 from engine.retry import Resolve, RetryPolicy, select
 from engine.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class StepFailure:
+class StepFailure(NamedTuple):
     """A failed execution.
 
     Args:
@@ -38,8 +36,7 @@ class StepFailure:
         return self.snapshot.attempt
 
 
-@dataclass(frozen=True, slots=True)
-class RetryAfter:
+class RetryAfter(NamedTuple):
     """Try again after a time. ``counts``: what to remember of the policies; empty for a handler without them."""
 
     wait_ms: int
@@ -69,8 +66,10 @@ class PolicyErrorHandler:
         index, policy = selected
         counts = _counted(failure.counts, index)
         wait_ms = policy.wait_ms(counts[index], rng=failure.make_rng(), resolve=failure.resolve)
-        # A single policy's count is the number of attempts, which the snapshot has already.
-        return RetryAfter(wait_ms, counts if len(failure.policies) > 1 else ())
+        # A single policy's count is the number of attempts, which the snapshot has already, unless an operator's
+        # retry began it anew.
+        known = len(failure.policies) == 1 and counts == (failure.attempt,)
+        return RetryAfter(wait_ms, () if known else counts)
 
 
 def _counted(counts: tuple[int, ...], index: int) -> tuple[int, ...]:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from engine.definition import ERROR_HANDLE, Edge, Node, is_error_handle
+from engine.definition import Edge, Node
 from engine.errors import InvalidFlow
 from engine.flow_values import Place
 from engine.json_value import checked_copy
+from engine.naming import ERROR_HANDLE, is_error_handle
 from engine.node_definition import NodeDefinition
 
 _LEAVES_BY_NAME: Final = frozenset({"core:if", "core:switch", "core:loop", "core:while", "core:repeat"})

@@ -15,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from engine.core_data import JoinData
 from engine.core_nodes import DEFAULT_HANDLE, case_handle
-from engine.definition import faults_of, is_error_handle, valid_name
+from engine.definition import faults_of
 from engine.errors import Fault, InvalidFlow, InvalidOutput
 from engine.json_value import JsonValue, checked_copy
 from engine.limits import JSON_DEPTH_MAX, NAME_CHARACTERS_MAX
+from engine.naming import is_error_handle, valid_name
 from engine.node_definition import Schema
 from engine.retry import RetryPolicy
 from engine.schema import faults_of_schema

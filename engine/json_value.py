@@ -8,13 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from engine.errors import InvalidOutput
 from engine.limits import INTEGER_BITS_MAX, JSON_DEPTH_MAX
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
+
+
+class Deferred(Protocol):
+    """A JSON value that is kept elsewhere and read when it is asked for: a large input, say."""
+
+    def read(self) -> JsonValue:
+        """The value. Raises whatever the place it is kept in raises."""
+        ...
+
+
+def read_value(value: JsonValue | Deferred) -> JsonValue:
+    """The value itself, read if it is kept elsewhere."""
+    if value is None or isinstance(value, str | int | float | dict | list):
+        return value
+    return value.read()
+
 
 SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 """Types of values that hold no others."""

@@ -26,6 +26,9 @@ JSON_DEPTH_MAX: Final = 100
 INTEGER_BITS_MAX: Final = 4096
 """Size of an integer. CPython refuses to print more than 4,300 digits; 4,096 bits are 1,234 digits."""
 
+ERROR_CHARACTERS_MAX: Final = 2_000
+"""Length of an error's message as a snapshot keeps it: the history of a run that retries is made of them."""
+
 # --- names -------------------------------------------------------------------------------------
 
 ID_CHARACTERS_MAX: Final = 128

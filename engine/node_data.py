@@ -11,12 +11,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic import JsonValue as PydanticJson
-from pydantic.alias_generators import to_camel
 
 from engine.definition import WorkflowDefinition, faults_of
 from engine.errors import Fault, InvalidDefinition, NeedsHost, WorkflowFailure
 from engine.json_value import JsonValue
 from engine.limits import NESTED_STEPS_MAX
+from engine.naming import camel_case
 from engine.node_definition import Executor, NodeDefinition
 from engine.outcome import Output
 from engine.schema import faults_of_schema
@@ -28,7 +28,7 @@ from engine.workflow_engine import WorkflowEngine
 class NodeData(BaseModel):
     """A node type as JSON: ``{type, description?, input?, output?, workflow, metadata?}``."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", alias_generator=camel_case, validate_by_name=True, defer_build=True)
 
     type: Annotated[str, Field(min_length=1)]
     description: str | None = None

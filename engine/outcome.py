@@ -1,33 +1,33 @@
 """What an executor may report, and what a step then comes to: values, never flags or exceptions.
 
 ``Output`` and ``Pause`` are what users return. The past participles are what the engine makes of it; they
-are consumed by one ``match`` in transition.py. These are named tuples: one is made on every step.
+are consumed by one ``match`` in transition.py. These are named tuples: one is made on every step, and an import
+makes seven of them in the time of one dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
 
+from engine.definition_ref import DefinitionRef
 from engine.errors import InvalidSnapshot, WorkflowFailure
-from engine.json_value import JsonObject, JsonValue
+from engine.json_value import Deferred, JsonObject, JsonValue
+from engine.limits import ERROR_CHARACTERS_MAX
 
 DEFAULT_SIGNAL = "resume"
 """Name of the signal a wait has when it names none (Refluxo's resume)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A step's result, and the handle by which the run goes on (None: the edge without a handle)."""
 
     data: object = None
     next_handle: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Asks the run to wait; the same node is executed again when the wait ends.
 
     Args:
@@ -47,8 +47,7 @@ class Pause:
     data: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(NamedTuple):
     """Why a waiting step is executed again."""
 
     by: Literal["signal", "timeout", "timer", "operator"]
@@ -56,8 +55,7 @@ class Resumed:
     payload: JsonValue = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A pause as the snapshot keeps it."""
 
     signal: str | None
@@ -68,16 +66,30 @@ class Wait:
     resumes: int
     heartbeat_ms: int | None = None
     counts: tuple[int, ...] = ()
-    data: JsonValue = None
+    data: JsonValue | Deferred = None
 
 
-@dataclass(frozen=True, slots=True)
 class StepError:
-    """A failure as data: its type, its message, and the names of the types it is a kind of."""
+    """A failure as data: its type, its message, and the names of the types it is a kind of.
 
-    type: str
-    message: str
-    lineage: frozenset[str] = field(default=frozenset(), compare=False)
+    Two are equal whose type and message are: a snapshot keeps no lineage.
+    """
+
+    __slots__ = ("lineage", "message", "type")
+
+    def __init__(self, type: str, message: str, lineage: frozenset[str] = frozenset()) -> None:  # noqa: A002
+        self.type = type
+        self.message = message
+        self.lineage = lineage
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StepError) and (self.type, self.message) == (other.type, other.message)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.message))
+
+    def __repr__(self) -> str:
+        return f"StepError(type={self.type!r}, message={self.message!r}, lineage={self.lineage!r})"
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}"
@@ -102,6 +114,8 @@ def _text_of(error: BaseException) -> str:
         text = str(error)
     except Exception as broken:  # noqa: BLE001  (an error that cannot be read is one all the same)
         text = f"its message cannot be read: {type(broken).__name__}"
+    if len(text) > ERROR_CHARACTERS_MAX:
+        text = f"{text[:ERROR_CHARACTERS_MAX]} ... ({len(text)} characters in all)"
     # A lone surrogate, which names of files may hold, could be neither stored nor sent.
     return text.encode("utf-8", "replace").decode()
 
@@ -153,7 +167,13 @@ class Cancelled(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """An operator takes a failed run back to its failed node."""
+    """An operator takes a failed run back to its failed node, to the visit that failed.
+
+    ``resumes``: waits that had ended in that visit. ``definition``: the one the run goes on with, if another.
+    """
+
+    resumes: int = 0
+    definition: DefinitionRef | None = None
 
 
 Outcome: TypeAlias = Advanced | Completed | Suspended | Rescheduled | Caught | Failed | Cancelled | Retried
@@ -195,7 +215,7 @@ def counts_from_json(value: JsonValue, path: str) -> tuple[int, ...]:
 
 
 def wait_to_json(wait: Wait) -> JsonObject:
-    """The wire form of a wait; what says nothing is left out."""
+    """The wire form of a wait, less its ``data``; what says nothing is left out."""
     document: JsonObject = {
         "signal": wait.signal,
         "by": wait.by,
@@ -209,8 +229,6 @@ def wait_to_json(wait: Wait) -> JsonObject:
         document["heartbeatMs"] = wait.heartbeat_ms
     if wait.counts:
         document["counts"] = list(wait.counts)
-    if wait.data is not None:
-        document["data"] = wait.data
     return document
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from engine.definition import valid_name
 from engine.errors import InvalidOutput
 from engine.json_value import checked_copy
 from engine.limits import MOMENT_MS_MAX
+from engine.naming import valid_name
 from engine.outcome import DEFAULT_SIGNAL, Pause, Wait
 from engine.step import Step
 

@@ -7,20 +7,15 @@ sure, which in a shell is after its commit.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
 from engine.outcome import StepError
 from engine.snapshot import Snapshot, Status
 from engine.step import Step
 
-_LOG: Final = logging.getLogger("refluxo.plugin")
 
-
-@dataclass(frozen=True, slots=True)
-class NodeEvent:
+class NodeEvent(NamedTuple):
     """One execution of a node.
 
     ``after`` and ``duration_ms`` are there once it has ended, ``error`` when it failed.
@@ -72,8 +67,10 @@ class Plugins:
         for plugin in self._plugins:
             try:
                 call(plugin)
-            except Exception:  # noqa: BLE001  (a plugin stops nothing)
-                _LOG.exception("a hook of %s raised", type(plugin).__name__)
+            except Exception:
+                import logging  # noqa: PLC0415  (loaded when used)
+
+                logging.getLogger("refluxo.plugin").exception("a hook of %s raised", type(plugin).__name__)
 
     def executed(self, event: NodeEvent) -> None:
         """Tells the end of an execution."""

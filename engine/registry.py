@@ -1,6 +1,7 @@
 """Node types and workflows by name.
 
-A registry is built once, when the user's module is imported, and read from then on.
+A registry is built once, when the user's module is imported, and read from then on. What only some registries need,
+the reading of folders say, is imported by the method that needs it.
 """
 
 from __future__ import annotations
@@ -9,28 +10,24 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
-from engine.callback_transform import CALLBACK_URL
-from engine.checks import definition_faults
-from engine.core_nodes import CORE_NODES
-from engine.definition import DefinitionSource, WorkflowDefinition
 from engine.error_handler import ErrorHandler
 from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
-from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue
-from engine.loading import load_entry_points, load_folder
-from engine.node_data import node_from_data
 from engine.node_definition import Executor, Handles, NodeDefinition, Schema
 from engine.node_mark import mark
-from engine.node_types import describe_all
 from engine.plugin import Plugin
 from engine.retry import RetryPolicy
 from engine.transform import TransformEngine
 from engine.validation import Validator
 from engine.workflow_engine import WorkflowEngine
+
+if TYPE_CHECKING:
+    # For annotations alone: pydantic's models would make the engine's import a quarter longer.
+    from engine.definition import DefinitionSource, WorkflowDefinition
 
 GlobalsProvider: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 
@@ -59,10 +56,10 @@ class Registry:
         error_handler: ErrorHandler | None = None,
         plugins: Sequence[Plugin] = (),
     ) -> None:
+        from engine.core_nodes import CORE_NODES  # noqa: PLC0415  (an engine without a registry has no use for them)
+
         self.transform_engines: tuple[TransformEngine, ...] = (
-            (JexlTransformEngine({"callbackUrl": CALLBACK_URL}),)
-            if transform_engines is None
-            else tuple(transform_engines)
+            (_jexl(),) if transform_engines is None else tuple(transform_engines)
         )
         self._validator = validator
         self._error_handler = error_handler
@@ -161,20 +158,28 @@ class Registry:
             InvalidDefinition: with every fault found, each with its JSON path.
             ValueError: the type is taken.
         """
+        from engine.node_data import node_from_data  # noqa: PLC0415  (loaded when used)
+
         node_type, definition = node_from_data(document, self.engine)
         self.add_node(node_type, definition)
         return node_type
 
     def load_entry_points(self) -> tuple[str, ...]:
         """Registers what installed packages offer under ``refluxo.nodes``; see loading.load_entry_points."""
+        from engine.loading import load_entry_points  # noqa: PLC0415  (loaded when used)
+
         return load_entry_points(self)
 
     def load_folder(self, folder: str | Path) -> None:
         """Registers the node types and workflows of a folder; see loading.load_folder."""
+        from engine.loading import load_folder  # noqa: PLC0415  (loaded when used)
+
         load_folder(self, Path(folder))
 
     def describe_node_types(self) -> list[JsonValue]:
         """Every node type as JSON, with schemas, handles and documentation, for an editor."""
+        from engine.node_types import describe_all  # noqa: PLC0415  (loaded when used)
+
         return describe_all(self._nodes)
 
     def node_type_of(self, executor: Executor) -> str:
@@ -197,6 +202,9 @@ class Registry:
             InvalidDefinition: with every fault found, each with its JSON path.
             InvalidFlow: the flow has no nodes, or its start is not one of them.
         """
+        from engine.checks import definition_faults  # noqa: PLC0415  (loaded when used)
+        from engine.definition import WorkflowDefinition  # noqa: PLC0415
+
         definition = _definition(workflow)
         faults = definition_faults(definition, self._nodes, self.transform_engines)
         if definition.name in self._workflows:
@@ -221,7 +229,16 @@ class Registry:
             raise UnknownWorkflow(f"there is no workflow {name!r}; registered: {known}") from None
 
 
+def _jexl() -> TransformEngine:
+    from engine.callback_transform import CALLBACK_URL  # noqa: PLC0415  (loaded when used)
+    from engine.expressions import JexlTransformEngine  # noqa: PLC0415
+
+    return JexlTransformEngine({"callbackUrl": CALLBACK_URL})
+
+
 def _definition(workflow: WorkflowDefinition | DefinitionSource | Mapping[str, object]) -> WorkflowDefinition:
+    from engine.definition import WorkflowDefinition  # noqa: PLC0415  (loaded when used)
+
     if isinstance(workflow, WorkflowDefinition):
         return workflow
     return WorkflowDefinition.parse(workflow) if isinstance(workflow, Mapping) else workflow.to_definition()

@@ -11,11 +11,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, Union
 
-from pydantic import ConfigDict, Strict
-from pydantic.alias_generators import to_camel
+import pydantic
 
+from engine.naming import camel_case
 from engine.outcome import StepError
 
 NEVER_RETRIED = frozenset(
@@ -28,12 +28,15 @@ NEVER_RETRIED = frozenset(
         "ExpressionBudgetExceeded",
         "UnknownNodeType",
         "NeedsHost",
+        "Interrupted",
     }
 )
-"""Errors of the definition or of the data. The same step would fail in the same way again."""
+"""Errors of the definition or of the data, with which the same step would fail again; and Interrupted, of a step that
+must not be executed twice."""
 
 
-Duration: TypeAlias = Annotated[int, Strict()] | str | Annotated[timedelta, Strict()]
+# Quoted, so that what pydantic needs for it is loaded when the first definition is read and not by every import.
+Duration: TypeAlias = Union["pydantic.StrictInt", str, "Annotated[timedelta, pydantic.Strict()]"]
 """Milliseconds, a timedelta, or an expression that gives milliseconds; strict, for else pydantic takes 1.5 for a
 timedelta, which counts seconds."""
 
@@ -58,18 +61,18 @@ class RetryPolicy:
     Numbers may be expressions. A failure matches a type by its own name or by that of any of its bases.
     """
 
-    max_attempts: Annotated[int, Strict()] | str
+    max_attempts: pydantic.StrictInt | str
     interval: Duration
     backoff: Literal["fixed", "exponential"] = "fixed"
-    rate: Annotated[float, Strict()] | str = 2.0
+    rate: pydantic.StrictFloat | str = 2.0
     max_interval: Duration | None = None
     jitter: Literal["none", "full"] = "none"
     retry_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
     give_up_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
 
     # How pydantic reads one from a definition; a dataclass of the standard library costs an import nothing.
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="forbid"
+    __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(
+        alias_generator=camel_case, validate_by_name=True, validate_by_alias=True, extra="forbid"
     )
 
     def __post_init__(self) -> None:
@@ -142,7 +145,7 @@ def _check_number(name: str, value: object, *, whole: bool) -> None:
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
     if not 0 <= number < math.inf or (whole and not isinstance(number, int)):
         kind = "a whole number" if whole else "a number"
-        raise ValueError(f"{to_camel(name)} is {value!r}; it must be {kind} of 0 or more")
+        raise ValueError(f"{camel_case(name)} is {value!r}; it must be {kind} of 0 or more")
 
 
 def _names(errors: object) -> tuple[str, ...]:

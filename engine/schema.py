@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from engine.definition import json_path
 from engine.errors import Fault
+from engine.json_path import json_path
 from engine.json_value import JsonValue
 
 if TYPE_CHECKING:

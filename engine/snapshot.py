@@ -7,14 +7,14 @@ transition.py, the only module that makes the next snapshot of a run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from engine.context import Context, NodeResult
+from engine.definition_ref import DefinitionRef
 from engine.errors import InvalidSnapshot
-from engine.json_value import JsonObject, JsonValue
+from engine.json_value import Deferred, JsonObject, JsonValue, read_value
 from engine.limits import SCHEMA_VERSION
 from engine.outcome import DEFAULT_SIGNAL, Wait, counts_from_json, wait_from_json, wait_to_json
 
@@ -38,8 +38,7 @@ class Status(StrEnum):
 _TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class RetryState:
+class RetryState(NamedTuple):
     """A failed attempt that will be repeated; only in status ``error``.
 
     ``attempts`` counts executions so far; ``counts`` the failures that each policy of an ordered list has
@@ -51,14 +50,6 @@ class RetryState:
     next_retry_at_ms: int
     counts: tuple[int, ...] = ()
     resumes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DefinitionRef:
-    """The definition a run is pinned to: its name and the hash of its content."""
-
-    name: str
-    version: str
 
 
 _NO_METADATA: Final[Mapping[str, JsonValue]] = MappingProxyType({})
@@ -84,7 +75,7 @@ class Snapshot(NamedTuple):
     wait: Wait | None = None
     last_node_id: str | None = None
     definition: DefinitionRef | None = None
-    input: JsonValue = None
+    input: JsonValue | Deferred = None
     tags: Mapping[str, str] | None = None
     tenant: str | None = None
     parent: Mapping[str, JsonValue] | None = None
@@ -136,15 +127,29 @@ class Snapshot(NamedTuple):
 
     def to_json(self, *, newest_only: bool = False) -> JsonObject:
         """The wire format. ``newest_only`` keeps one result of each node, as HTTP shows a run."""
+        document = self.without_values()
+        document["context"] = {
+            node_id: [_result_to_json(result) for result in (results[-1:] if newest_only else results)]
+            for node_id, results in self.context.items()
+        }
+        if self.input is not None:
+            document["input"] = read_value(self.input)
+        wait = document.get("wait")
+        if self.wait is not None and self.wait.data is not None and isinstance(wait, dict):
+            wait["data"] = read_value(self.wait.data)
+        return document
+
+    def without_values(self) -> JsonObject:
+        """The wire format less what may be large: the context, the input, and what a wait shows.
+
+        For a shell that keeps those elsewhere.
+        """
         document: JsonObject = {
             "schemaVersion": SCHEMA_VERSION,
             "workflowId": self.workflow_id,
             "status": self.status.value,
             "currentNodeId": self.current_node_id,
-            "context": {
-                node_id: [_result_to_json(result) for result in (results[-1:] if newest_only else results)]
-                for node_id, results in self.context.items()
-            },
+            "context": {},
             "version": self.version,
             "lastStartedAt": self.last_started_at,
             "totalExecutionTime": self.total_execution_time,
@@ -158,8 +163,6 @@ class Snapshot(NamedTuple):
             document["lastNodeId"] = self.last_node_id
         if self.definition is not None:
             document["definition"] = {"name": self.definition.name, "version": self.definition.version}
-        if self.input is not None:
-            document["input"] = self.input
         if self.tags is not None:
             document["tags"] = dict(self.tags)
         if self.tenant is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from engine.context import Context, ContextView
@@ -14,8 +13,7 @@ from engine.outcome import Resumed, Wait
 _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class WaitAddress:
+class WaitAddress(NamedTuple):
     """One wait of a run: the resumes-th within the visit-th entry into a node."""
 
     node_id: str
@@ -23,8 +21,7 @@ class WaitAddress:
     resumes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """What the shell knows about an execution and the engine does not.
 
     Args:

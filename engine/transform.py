@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias, overload, runtime_checkable
 
 from engine.context import Context, NodeResult
-from engine.json_value import JsonValue
+from engine.json_value import JsonValue, read_value
 from engine.snapshot import Snapshot
 
 Names: TypeAlias = Mapping[str, object]
@@ -118,11 +118,73 @@ class _NodesView(Mapping[str, object]):
         return len(self._context)
 
 
+class _RunView(Mapping[str, object]):
+    """What expressions read of the run itself; a large input is read only when it is asked for."""
+
+    __slots__ = ("_snapshot",)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __getitem__(self, key: str) -> object:
+        if key == "input":
+            return read_value(self._snapshot.input)
+        if key == "id":
+            return self._snapshot.workflow_id
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("id", "input"))
+
+    def __len__(self) -> int:
+        return 2
+
+
 NAMES: Final = ("nodes", "previous", "run", "input", "globals")
 """The names an expression may begin with."""
 
 SIGNAL_URL: Final = "@signalUrl"
 """Under this name the host's maker of links is handed to the callbackUrl transform; no expression can spell it."""
+
+
+class _StepNames(Mapping[str, object]):
+    """The names of one step. Nothing of the run is read before an expression asks for it."""
+
+    __slots__ = ("_data", "_globals", "_signal_url", "_snapshot")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        data: JsonValue,
+        global_values: Mapping[str, JsonValue],
+        signal_url: Callable[[str], str] | None,
+    ) -> None:
+        self._snapshot = snapshot
+        self._data = data
+        self._globals = global_values
+        self._signal_url = signal_url
+
+    def __getitem__(self, key: str) -> object:
+        match key:
+            case "nodes":
+                return _NodesView(self._snapshot.context)
+            case "previous":
+                return self._snapshot.output
+            case "run":
+                return _RunView(self._snapshot)
+            case "input":
+                return self._data
+            case "globals":
+                return self._globals
+            case "@signalUrl":
+                return self._signal_url
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
 
 
 def names_of(
@@ -132,11 +194,4 @@ def names_of(
     signal_url: Callable[[str], str] | None = None,
 ) -> Names:
     """The names an expression may use while the snapshot's current node is executed."""
-    return {
-        "nodes": _NodesView(snapshot.context),
-        "previous": snapshot.output,
-        "run": {"id": snapshot.workflow_id, "input": snapshot.input},
-        "input": data,
-        "globals": global_values,
-        SIGNAL_URL: signal_url,
-    }
+    return _StepNames(snapshot, data, global_values, signal_url)

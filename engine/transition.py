@@ -13,8 +13,8 @@ does:
 - it failed for good (``Failed``): failed;
 - somebody ended the run (``Cancelled``): cancelled.
 
-A terminal run stays as it is. The one way back is an operator's retry of a failed run (``Retried``), which
-makes it active at the node that failed.
+A terminal run stays as it is. The one way back is an operator's retry of a failed run (``Retried``): it waits
+to retry, from now on, within the visit that failed, and with its retry policies begun anew.
 
 This is the only module that writes ``status``, and each accepted outcome raises ``version`` by exactly one,
 so that a conditional write on the version misses nothing. A pair without a row raises IllegalTransition.
@@ -22,10 +22,9 @@ so that a conditional write on the version misses nothing. A pair without a row 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
 from engine.context import Context
-from engine.effects import Effect, effects_of
 from engine.errors import IllegalTransition
 from engine.json_value import JsonValue
 from engine.outcome import (
@@ -42,6 +41,9 @@ from engine.outcome import (
     Wait,
 )
 from engine.snapshot import RetryState, Snapshot, Status
+
+if TYPE_CHECKING:
+    from engine.effects import Effect
 
 TRANSITIONS: Final[dict[tuple[Status, type[Outcome]], Status]] = {
     (Status.ACTIVE, Advanced): Status.ACTIVE,
@@ -65,7 +67,7 @@ TRANSITIONS: Final[dict[tuple[Status, type[Outcome]], Status]] = {
     (Status.ERROR, Caught): Status.ACTIVE,
     (Status.ERROR, Failed): Status.FAILED,
     (Status.ERROR, Cancelled): Status.CANCELLED,
-    (Status.FAILED, Retried): Status.ACTIVE,
+    (Status.FAILED, Retried): Status.ERROR,
 }
 
 
@@ -77,6 +79,8 @@ class Transition(NamedTuple):
     @property
     def effects(self) -> tuple[Effect, ...]:
         """What must happen once the snapshot is saved: a function of the snapshot alone."""
+        from engine.effects import effects_of  # noqa: PLC0415  (a host's, which imports them; the engine needs none)
+
         return effects_of(self.snapshot)
 
 
@@ -103,6 +107,7 @@ def advance(snapshot: Snapshot, outcome: Outcome, *, now_ms: int, started_at_ms:
     last_node_id = snapshot.last_node_id
     retry_state: RetryState | None = None
     wait: Wait | None = None
+    definition = snapshot.definition
     attempt = snapshot.attempt
     match outcome:
         case Advanced(output, next_node_id):
@@ -121,8 +126,15 @@ def advance(snapshot: Snapshot, outcome: Outcome, *, now_ms: int, started_at_ms:
             node_id = next_node_id
         case Failed(error):
             context = _with_error(snapshot, error, attempt, now_ms)
-        case Cancelled() | Retried():
+        case Cancelled():
             pass
+        case Retried(resumes, newer):
+            failure = snapshot.error
+            # A count of 0 begins the policies anew; the attempts go on, for the visit and its key are the same.
+            retry_state = RetryState(
+                _node_id(snapshot), failure.attempt if failure is not None else 0, now_ms, (0,), resumes
+            )
+            definition = newer if newer is not None else definition
         case _:
             assert_never(outcome)
     following = Snapshot(
@@ -137,7 +149,7 @@ def advance(snapshot: Snapshot, outcome: Outcome, *, now_ms: int, started_at_ms:
         retry_state=retry_state,
         wait=wait,
         last_node_id=last_node_id,
-        definition=snapshot.definition,
+        definition=definition,
         input=snapshot.input,
         tags=snapshot.tags,
         tenant=snapshot.tenant,

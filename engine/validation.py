@@ -6,11 +6,10 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from engine.definition import json_path, location_in
 from engine.errors import Fault, RefluxoError
+from engine.json_path import json_path, location_in
 from engine.json_value import JsonValue
 from engine.node_definition import Schema
-from engine.schema import schema_faults
 
 
 class SchemaViolation(RefluxoError):
@@ -39,6 +38,8 @@ class SchemaValidator:
     def validate(self, schema: Schema, value: JsonValue) -> object:
         """See Validator."""
         if not isinstance(schema, type):
+            from engine.schema import schema_faults  # noqa: PLC0415  (loaded when used)
+
             faults = schema_faults(schema, value)
             if faults:
                 raise SchemaViolation(faults)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
 
 from engine import clock
-from engine.checks import definition_faults
 from engine.compiled import CompiledNode, compile_nodes
-from engine.definition import WorkflowDefinition
+from engine.definition_ref import DefinitionRef
 from engine.error_handler import ErrorHandler, PolicyErrorHandler, StepFailure
 from engine.errors import (
     EventLoopRunning,
@@ -28,7 +27,6 @@ from engine.errors import (
     UnknownNodeType,
 )
 from engine.event_loop import is_cancelled, run_awaitable
-from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue, checked_copy, copy_json
 from engine.limits import STEP_LIMIT
 from engine.node_definition import NodeDefinition
@@ -47,12 +45,16 @@ from engine.outcome import (
 )
 from engine.pausing import wait_of
 from engine.plugin import NodeEvent, Plugin, Plugins
-from engine.snapshot import DefinitionRef, Snapshot, Status
+from engine.snapshot import Snapshot, Status
 from engine.step import Host, Step
 from engine.templates import has_template
 from engine.transform import Names, TransformEngine, names_of
 from engine.transition import advance
 from engine.validation import SchemaValidator, SchemaViolation, Validator
+
+if TYPE_CHECKING:
+    # For annotations alone: pydantic's models would make the engine's import a quarter longer.
+    from engine.definition import WorkflowDefinition
 
 Clock: TypeAlias = Callable[[], int]
 """Tells the time, epoch milliseconds."""
@@ -101,6 +103,8 @@ class WorkflowEngine:
         check: bool = True,
     ) -> None:
         if check:
+            from engine.checks import definition_faults  # noqa: PLC0415  (a run that goes on is not checked again)
+
             faults = definition_faults(workflow, node_definitions, transform_engines)
             if faults:
                 raise InvalidDefinition(workflow.name, faults)
@@ -111,7 +115,7 @@ class WorkflowEngine:
         self._plugins = Plugins(plugins)
         self._has_plugins = bool(plugins)
         # Jexl resolves {{ }} and nothing else, in a copy; of another engine neither is known.
-        self._jexl_alone = all(isinstance(engine, JexlTransformEngine) for engine in self._transform_engines)
+        self._jexl_alone = all(map(_is_jexl, self._transform_engines))
         self._nodes = compile_nodes(workflow, node_definitions, self._may_resolve)
         self._reference = DefinitionRef(workflow.name, workflow.version)
 
@@ -261,6 +265,14 @@ class WorkflowEngine:
             return node.policy.timeout_ms
         compiled = self._nodes.get(snapshot.current_node_id or "")
         return compiled.definition.timeout_ms if compiled is not None and compiled.definition is not None else None
+
+    def at_most_once(self, snapshot: Snapshot) -> bool:
+        """Whether the current node asks not to be executed again once an execution has begun.
+
+        The shell's to see to, as with timeouts.
+        """
+        node = self.workflow.node(snapshot.current_node_id or "")
+        return node is not None and node.policy is not None and node.policy.at_most_once
 
     def failure_outcome(
         self, snapshot: Snapshot, error: StepError, now_ms: int, *, rng: random.Random | None = None
@@ -432,6 +444,12 @@ class WorkflowEngine:
             if not execution.step.host.announces:
                 self._plugins.announce(before, after)
         return after
+
+
+def _is_jexl(engine: TransformEngine) -> bool:
+    from engine.expressions import JexlTransformEngine  # noqa: PLC0415  (loaded when used)
+
+    return isinstance(engine, JexlTransformEngine)
 
 
 def _is_of_the_node(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ def function_environment(
     table_name: str,
     queue_url: str,
     parked_queue_url: str,
+    payload_bucket: str,
     public_url: str,
     webhook_secret_id: str,
 ) -> dict[str, str]:
@@ -28,10 +29,12 @@ def function_environment(
         "TABLE_NAME": table_name,
         "QUEUE_URL": queue_url,
         "PARKED_QUEUE_URL": parked_queue_url,
+        "PAYLOAD_BUCKET": payload_bucket,
         "PUBLIC_URL": public_url,
         "REFLUXO_REGISTRY": REGISTRY,
         "WEBHOOK_SECRET_ID": webhook_secret_id,
         "STEPS_PER_INVOCATION": str(settings.steps_per_invocation),
         "RUN_STEPS_MAX": str(settings.run_steps_max),
+        "RETENTION_DAYS": str(settings.retention_days),
         "LOG_LEVEL": settings.log_level,
     }

@@ -21,30 +21,25 @@ class Resource(Enum):
 
     TABLE = "table"
     DUE_INDEX = "due index"
+    STATUS_INDEX = "status index"
+    WORKFLOW_INDEX = "workflow index"
     QUEUE = "queue"
     PARKED_QUEUE = "parked queue"
+    BUCKET = "payload bucket"
+    RUN_OBJECTS = "objects of runs in the payload bucket"
     WEBHOOK_SECRET = "webhook secret"  # noqa: S105 (the name of a resource)
+
+    METRICS = "metrics"
+    """CloudWatch's statistics, which know no resources: the one grant on everything (Service Authorization
+    Reference)."""
 
 
 Grants = Mapping[Resource, tuple[str, ...]]
 
 FRONT_DOOR: Final[Grants] = {
-    # Query: a run's inbox. A start and a signal write with conditions; a signal's writes are one transaction.
-    Resource.TABLE: (
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
-    ),
-    # Health counts the overdue runs.
-    Resource.DUE_INDEX: ("dynamodb:Query",),
-    # Health reads the queue's depth.
-    Resource.QUEUE: ("sqs:GetQueueAttributes", "sqs:SendMessage"),
-    Resource.WEBHOOK_SECRET: ("secretsmanager:GetSecretValue",),
-}
-
-DISPATCHER: Final[Grants] = {
-    # Query: the inbox. Delete: an inbox item, once the commit that took its signal is written. Put: a definition.
+    # Query: a run's inbox, its operators' calls, and what belongs to a run that is to be removed. Delete: that, and
+    # inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal, a call. Update: a
+    # head, by an operator's transition, a hold or a mark. Each transaction is made of these.
     Resource.TABLE: (
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -52,6 +47,32 @@ DISPATCHER: Final[Grants] = {
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     ),
+    # Health counts the overdue runs.
+    Resource.DUE_INDEX: ("dynamodb:Query",),
+    # The list of runs.
+    Resource.STATUS_INDEX: ("dynamodb:Query",),
+    Resource.WORKFLOW_INDEX: ("dynamodb:Query",),
+    # Removing a run lists its objects. Without this right S3 says of a missing object that it is forbidden.
+    Resource.BUCKET: ("s3:ListBucket",),
+    # Large inputs and payloads are put; history, output and a fork's past are read; a removed run's objects go.
+    Resource.RUN_OBJECTS: ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+    # Health reads the queue's depth.
+    Resource.QUEUE: ("sqs:GetQueueAttributes", "sqs:SendMessage"),
+    Resource.WEBHOOK_SECRET: ("secretsmanager:GetSecretValue",),
+}
+
+DISPATCHER: Final[Grants] = {
+    # Query: the inbox, and what an expired run is made of. Delete: that, and an inbox item once the commit that took
+    # its signal is written. Put: a sealed object.
+    Resource.TABLE: (
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    ),
+    Resource.BUCKET: ("s3:ListBucket",),
+    Resource.RUN_OBJECTS: ("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
     Resource.QUEUE: ("sqs:SendMessage",),
     Resource.PARKED_QUEUE: ("sqs:SendMessage",),
     # A step may ask for the callback URL of its wait.
@@ -59,9 +80,27 @@ DISPATCHER: Final[Grants] = {
 }
 
 SWEEP: Final[Grants] = {
-    Resource.TABLE: ("dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
+    # Query: the inbox, the forks of a run, and whether it is more than its head. Delete: inbox items whose signal was
+    # taken by the commit that ended the run. Update: marks and expiry. What it finds expired the dispatcher removes.
+    Resource.TABLE: (
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    ),
     Resource.DUE_INDEX: ("dynamodb:Query",),
     Resource.QUEUE: ("sqs:SendMessage",),
+    # The age of the queue's oldest message.
+    Resource.METRICS: ("cloudwatch:GetMetricStatistics",),
+}
+
+DEAD_LETTERS: Final[Grants] = {
+    # What the dispatcher does before it executes: it writes no head and reads nothing that was put away.
+    Resource.TABLE: ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"),
+    Resource.BUCKET: ("s3:ListBucket",),
+    Resource.RUN_OBJECTS: ("s3:DeleteObject",),
+    Resource.QUEUE: ("sqs:SendMessage",),
+    Resource.PARKED_QUEUE: ("sqs:SendMessage",),
 }
 
 

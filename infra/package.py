@@ -35,7 +35,7 @@ LOCK: Final = "requirements-lambda.txt"
 USER_REQUIREMENTS: Final = "workflows/requirements.txt"
 ROOMS: Final = ("engine", "dispatcher", "workflows")
 
-AWS_SERVICES: Final = ("dynamodb", "s3", "secretsmanager", "sqs")
+AWS_SERVICES: Final = ("cloudwatch", "dynamodb", "s3", "secretsmanager", "sqs")
 """What the kit itself calls. A workflow's own services are added in pyproject.toml:
 ``[tool.refluxo.package] aws-services = ["ses"]``."""
 

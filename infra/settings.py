@@ -18,6 +18,9 @@ CONTEXT_PREFIX: Final = "refluxo:"
 
 PRODUCTION: Final = "prod"
 
+DISPATCHER_TIMEOUT_SECONDS_MIN: Final = 15
+"""A delivery may go on for ten seconds removing an expired run (dispatcher.limits), and is to say so when it ends."""
+
 DISPATCHER_TIMEOUT_SECONDS_MAX: Final = 40
 """Seven of them, six hidden and one at work, stay below the sweep's grace of five minutes (dispatcher.limits):
 a message that is only hidden must not count as lost."""
@@ -84,6 +87,16 @@ class StackSettings(BaseModel):
         ),
     ] = 1_000_000
 
+    retention_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="a whole number from 0 to 3650: the days a finished run is kept, after which nobody can show, "
+            "retry or fork it; 0 keeps every run for ever",
+        ),
+    ] = 0
+
     max_concurrency: Annotated[
         int,
         Field(
@@ -101,9 +114,9 @@ class StackSettings(BaseModel):
     dispatcher_timeout_seconds: Annotated[
         int,
         Field(
-            ge=10,
+            ge=DISPATCHER_TIMEOUT_SECONDS_MIN,
             le=DISPATCHER_TIMEOUT_SECONDS_MAX,
-            description=f"seconds from 10 to {DISPATCHER_TIMEOUT_SECONDS_MAX}: the queue hides a message six times "
+            description=f"seconds from {DISPATCHER_TIMEOUT_SECONDS_MIN} to {DISPATCHER_TIMEOUT_SECONDS_MAX}: the queue hides a message six times "
             "as long, which is how late a crashed step is tried again; a longer node is a wait with a callback",
         ),
     ] = 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import urllib.request
 from typing import TYPE_CHECKING, Final, Self
 
@@ -10,7 +11,9 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -29,19 +32,35 @@ class EmulatorClients:
         self._session = boto3.session.Session(
             aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=REGION
         )
+        # A session makes one client at a time; some are made late, and the functions are threads here.
+        self._making = threading.Lock()
         self._config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=15)
 
     def dynamodb(self) -> DynamoDBClient:
         """A DynamoDB client."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint_url, config=self._config)
+        with self._making:
+            return self._session.client("dynamodb", endpoint_url=self._endpoint_url, config=self._config)
 
     def sqs(self) -> SQSClient:
         """An SQS client."""
-        return self._session.client("sqs", endpoint_url=self._endpoint_url, config=self._config)
+        with self._making:
+            return self._session.client("sqs", endpoint_url=self._endpoint_url, config=self._config)
+
+    def s3(self) -> S3Client:
+        """An S3 client; by path, for no name resolves to an emulator's bucket."""
+        config = self._config.merge(Config(s3={"addressing_style": "path"}))
+        with self._making:
+            return self._session.client("s3", endpoint_url=self._endpoint_url, config=config)
+
+    def cloudwatch(self) -> CloudWatchClient:
+        """A CloudWatch client."""
+        with self._making:
+            return self._session.client("cloudwatch", endpoint_url=self._endpoint_url, config=self._config)
 
     def secretsmanager(self) -> SecretsManagerClient:
         """A Secrets Manager client."""
-        return self._session.client("secretsmanager", endpoint_url=self._endpoint_url, config=self._config)
+        with self._making:
+            return self._session.client("secretsmanager", endpoint_url=self._endpoint_url, config=self._config)
 
 
 class Emulator:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.provision import QUEUE_NAME
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -19,9 +21,11 @@ BATCH_SIZE: Final = 10
 """Records per invocation at most: the most Lambda takes of a queue without a batching window."""
 
 FUNCTION_TIMEOUT_MS: Final = 30_000
-"""The dispatcher function's timeout, as in the cloud stack."""
+"""The timeout of both functions that a queue feeds, as in the cloud stack."""
 
-_POLL_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
+"""Wait after a poll that brought nothing."""
+
 _REDELIVERY_SECONDS: Final = 1
 
 _LOG: Final = logging.getLogger("refluxo.local")
@@ -32,9 +36,8 @@ BatchHandler = Callable[[Mapping[str, object], "FunctionContext"], Mapping[str, 
 class FunctionContext:
     """Lambda's context object, as far as the handlers use it."""
 
-    function_name = "refluxo-dispatcher"
-
-    def __init__(self) -> None:
+    def __init__(self, function_name: str = "refluxo-dispatcher") -> None:
+        self.function_name = function_name
         self.aws_request_id = uuid.uuid4().hex
 
     def get_remaining_time_in_millis(self) -> int:
@@ -51,7 +54,7 @@ class PollerCounts:
     failures: int = 0
 
 
-def queue_event(messages: Sequence[MessageTypeDef]) -> dict[str, object]:
+def queue_event(messages: Sequence[MessageTypeDef], queue_name: str = QUEUE_NAME) -> dict[str, object]:
     """The event Lambda makes of a batch of messages."""
     return {
         "Records": [
@@ -63,7 +66,7 @@ def queue_event(messages: Sequence[MessageTypeDef]) -> dict[str, object]:
                 "messageAttributes": {},
                 "md5OfBody": message.get("MD5OfBody", ""),
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:refluxo-steps",
+                "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{queue_name}",
                 "awsRegion": "us-east-1",
             }
             for message in messages
@@ -78,15 +81,33 @@ def failed_ids(response: Mapping[str, object]) -> set[str]:
 
 
 class Poller:
-    """Receives, invokes, deletes what succeeded; in a thread of its own."""
+    """Receives, invokes, deletes what succeeded; in a thread of its own.
 
-    def __init__(self, sqs: SQSClient, queue_url: str, handle: BatchHandler) -> None:
+    Args:
+        sqs: a client.
+        queue_url: the queue.
+        handle: the function.
+        function_name: its name, which is also the thread's.
+        poll_seconds: the wait after a poll that brought nothing.
+    """
+
+    def __init__(
+        self,
+        sqs: SQSClient,
+        queue_url: str,
+        handle: BatchHandler,
+        *,
+        function_name: str = "refluxo-dispatcher",
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self.counts = PollerCounts()
+        self._function_name = function_name
+        self._poll_seconds = poll_seconds
         self._sqs = sqs
         self._queue_url = queue_url
         self._handle = handle
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
+        self._thread = threading.Thread(target=self._poll, name=function_name, daemon=True)
 
     def poll_once(self) -> int:
         """Handles one batch, if there is one. Returns the number of messages received."""
@@ -101,7 +122,8 @@ class Poller:
             return 0
         self.counts.batches += 1
         self.counts.deliveries += len(messages)
-        failed = failed_ids(self._handle(queue_event(messages), FunctionContext()))
+        event = queue_event(messages, self._queue_url.rpartition("/")[2])
+        failed = failed_ids(self._handle(event, FunctionContext(self._function_name)))
         self.counts.failures += len(failed)
         for message in messages:
             if message["MessageId"] in failed:
@@ -128,7 +150,7 @@ class Poller:
                 _LOG.exception("the function died")
                 received = 0
             if not received:
-                self._stop.wait(_POLL_SECONDS)
+                self._stop.wait(self._poll_seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()

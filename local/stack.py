@@ -1,14 +1,16 @@
-"""The whole product in one process: emulator, front, poller and schedule around the real handlers."""
+"""The whole product in one process: emulator, front, pollers and schedule around the real handlers."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final, Self
 
 from dispatcher import bootstrap
+from dispatcher.dead_letter_handler import handle_dead_letters
 from dispatcher.handler import handle
 from dispatcher.settings import Settings
 from local.emulator import Emulator
@@ -18,6 +20,12 @@ from local.provision import provision
 from local.ticker import Ticker
 
 DEFAULT_REGISTRY: Final = "workflows:registry"
+
+PASSED_ON: Final = ("RETENTION_DAYS",)
+"""Variables of the caller's environment that the functions get too."""
+
+DEAD_LETTER_POLL_SECONDS: Final = 1.0
+"""Nobody waits for a dead letter, so an idle stack asks for one less often than for a step."""
 
 _STATS_PATH: Final = "/local/stats"
 
@@ -36,7 +44,7 @@ class LocalStack:
 
     Raises:
         PortTaken: on entry, when the port is in use.
-        InvalidSettings, InvalidDefinition: on entry, when the registry cannot be used.
+        InvalidSettings, InvalidDefinition: on entry, when the registry or a variable that is passed on cannot be used.
     """
 
     def __init__(self, *, registry: str = DEFAULT_REGISTRY, port: int = 0, sweep_seconds: float = 60) -> None:
@@ -58,8 +66,18 @@ class LocalStack:
             clients = emulator.clients()
             resources = provision(clients, signing_secret=secrets.token_urlsafe(32))
             self.environment = resources.environment(self._front.url, self._registry)
+            self.environment.update({name: os.environ[name] for name in PASSED_ON if name in os.environ})
             self._app = bootstrap.build(Settings.from_env(self.environment), clients)
             self._poller = exits.enter_context(Poller(clients.sqs(), resources.queue_url, self._handle_batch))
+            self._dead_letter_poller = exits.enter_context(
+                Poller(
+                    clients.sqs(),
+                    resources.dead_letter_queue_url,
+                    self._handle_dead_letters,
+                    function_name="refluxo-dead-letters",
+                    poll_seconds=DEAD_LETTER_POLL_SECONDS,
+                )
+            )
             exits.enter_context(Ticker(self._app.sweep.run, period_seconds=self._sweep_seconds))
             exits.enter_context(self._front)
             self.emulator_url = emulator.url
@@ -83,6 +101,9 @@ class LocalStack:
         response = handle(self._app, event, context)
         return response if isinstance(response, dict) else {}
 
+    def _handle_dead_letters(self, event: Mapping[str, object], context: FunctionContext) -> Mapping[str, object]:
+        return handle_dead_letters(self._app, event, context)
+
     def _answer(self, event: Mapping[str, object]) -> Mapping[str, object]:
         if event.get("rawPath") == _STATS_PATH:
             return self._stats()
@@ -92,5 +113,10 @@ class LocalStack:
     def _stats(self) -> Mapping[str, object]:
         """Counts of the emulated platform, which the product itself has no route for."""
         counts = self._poller.counts
-        body = {"batches": counts.batches, "deliveries": counts.deliveries, "failures": counts.failures}
+        body = {
+            "batches": counts.batches,
+            "deliveries": counts.deliveries,
+            "failures": counts.failures,
+            "deadLetters": self._dead_letter_poller.counts.deliveries,
+        }
         return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

@@ -11,8 +11,8 @@ Owns what a token looks like; refuses nothing that the parser can refuse better.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 from engine.errors import ExpressionBudgetExceeded, ExpressionError
 from engine.limits import EXPRESSION_CHARACTERS_MAX, INTEGER_DIGITS_MAX
@@ -48,20 +48,18 @@ _LETTER = "a-zA-Zа-яА-Я_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff$"  # noqa: R
 NAME: Final = re.compile(f"[{_LETTER}][{_LETTER}0-9]*")
 """A name, as Jexl spells it: ASCII, Latin-1 and basic Cyrillic letters, digits, ``_`` and ``$``."""
 
-_TOKEN = re.compile(
+_TOKEN = (
     f"(?P<text>{TEXT_PATTERN})"
     rf"|(?P<space>[{WHITESPACE}]+)"
     r"|(?P<symbol>\btrue\b|\bfalse\b|\bin\b|&&|\|\||==|!=|>=|<=|//|[.\[\]|{}:,()?+\-*/%^><!])"
     rf"|(?P<name>{NAME.pattern})"
-    r"|(?P<number>[0-9]*\.[0-9]+|[0-9]+)",
-    re.ASCII,
+    r"|(?P<number>[0-9]*\.[0-9]+|[0-9]+)"
 )
 
 _MINUS_NEGATES_AFTER = frozenset({"operator", "!", "(", "[", "?", ":", ","})
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word of an expression.
 
     ``kind`` is ``constant``, ``name``, ``operator`` (binary), ``end``, or the punctuation itself.
@@ -72,8 +70,7 @@ class Token:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """An expression where it stands: the whole of ``text``, or what is between ``{{`` and ``}}`` of it."""
 
     text: str
@@ -101,8 +98,9 @@ def tokenize(source: Source) -> list[Token]:
         raise source.exhausted(message, source.start)
     tokens: list[Token] = []
     position, minus = source.start, None
+    token = _token_pattern()
     while position < source.end:
-        match = _TOKEN.match(source.text, position, source.end)
+        match = token.match(source.text, position, source.end)
         if match is None:
             raise source.fault(_strange(source.text[position]), position)
         if match.lastgroup != "space":
@@ -116,6 +114,12 @@ def tokenize(source: Source) -> list[Token]:
         raise source.fault("a minus without a number", minus)
     tokens.append(Token("end", "", source.end))
     return tokens
+
+
+@cache
+def _token_pattern() -> re.Pattern[str]:
+    # Compiled for the first expression: it takes as long as all the rest of the language's import.
+    return re.compile(_TOKEN, re.ASCII)
 
 
 def _negates(tokens: list[Token]) -> bool:

@@ -7,8 +7,7 @@ Alone in its text it keeps its type. ``{{ '{{' }}`` writes two braces.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.expressions.boundary import to_json, to_template_text
 from engine.expressions.lexer import TEXT_PATTERN, Source
@@ -26,8 +25,7 @@ _CLOSING = "}}"
 _STRETCH = re.compile(rf"{TEXT_PATTERN}|[{{}}]")
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A parsed text: in order, what is written and what is to be evaluated."""
 
     parts: tuple[str | Compiled, ...]

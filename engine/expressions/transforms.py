@@ -11,8 +11,7 @@ Three kinds, by what they are given:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from engine.expressions.boundary import to_json
 from engine.expressions.coercion import UNDEFINED, is_list, is_number, is_object
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 _RESERVED: Final = frozenset({"true", "false", "in"})
 
 
-@dataclass(frozen=True, slots=True)
-class TransformCall:
+class TransformCall(NamedTuple):
     """One call of a transform: its name, the evaluation it belongs to, and where it stands in the source."""
 
     name: str
@@ -79,8 +77,7 @@ class TransformCall:
         return int(number)
 
 
-@dataclass(frozen=True, slots=True)
-class HostTransform:
+class HostTransform(NamedTuple):
     """A transform that reads the evaluation it is called in: ``function(call, value, *arguments)``.
 
     It refuses its arguments with ``raise call.fault("...")``. Whatever else it raises passes through unchanged:
@@ -90,8 +87,7 @@ class HostTransform:
     function: Callable[..., object]
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
+class BuiltIn(NamedTuple):
     """A transform of the language itself, with the number of arguments it takes after the value."""
 
     function: Callable[..., object]

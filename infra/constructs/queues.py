@@ -22,23 +22,25 @@ DEAD_LETTER_RETENTION: Final = Duration.days(14)
 
 
 class RunQueues(Construct):
-    """``queue``, its dead letters behind it, and ``parked`` behind those, for what only a person can judge.
+    """``queue``, ``dead_letters`` behind it, and ``parked`` behind those, for what only a person can judge.
 
+    The first two have a function each; ``consumer_timeout`` and ``dead_letter_timeout`` are those of the functions.
     Standard queues: FIFO ones take no delay per message, which is what timers and retries are made of.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, consumer_timeout: Duration) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, consumer_timeout: Duration, dead_letter_timeout: Duration
+    ) -> None:
         super().__init__(scope, construct_id)
-        visibility_timeout = Duration.seconds(VISIBILITY_TIMEOUTS * int(consumer_timeout.to_seconds()))
         self.parked = self._queue("Parked", retention=DEAD_LETTER_RETENTION)
-        dead_letters = self._queue(
+        self.dead_letters = self._queue(
             "DeadLetters",
             retention=DEAD_LETTER_RETENTION,
-            visibility_timeout=visibility_timeout,
+            consumer_timeout=dead_letter_timeout,
             behind=self.parked,
         )
         self.queue = self._queue(
-            "Queue", retention=QUEUE_RETENTION, visibility_timeout=visibility_timeout, behind=dead_letters
+            "Queue", retention=QUEUE_RETENTION, consumer_timeout=consumer_timeout, behind=self.dead_letters
         )
 
     def _queue(
@@ -46,18 +48,22 @@ class RunQueues(Construct):
         construct_id: str,
         *,
         retention: Duration,
-        visibility_timeout: Duration | None = None,
+        consumer_timeout: Duration | None = None,
         behind: sqs.Queue | None = None,
     ) -> sqs.Queue:
         return sqs.Queue(
             self,
             construct_id,
             retention_period=retention,
-            visibility_timeout=visibility_timeout,
+            visibility_timeout=_visibility_timeout(consumer_timeout) if consumer_timeout else None,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             dead_letter_queue=_redrive_to(behind) if behind else None,
         )
+
+
+def _visibility_timeout(consumer_timeout: Duration) -> Duration:
+    return Duration.seconds(VISIBILITY_TIMEOUTS * int(consumer_timeout.to_seconds()))
 
 
 def _redrive_to(queue: sqs.Queue) -> sqs.DeadLetterQueue:

@@ -32,7 +32,9 @@ from tests.dispatcher.virtual_time import MINUTE, VirtualTime
 from tests.dispatcher.wiretap import Crash, Wiretap
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -54,6 +56,8 @@ class MotoClients:
         )
         self._dynamodb = self.new_dynamodb(config)
         self._sqs: SQSClient = self._session.client("sqs", config=config)
+        self._s3: S3Client = self._session.client("s3", config=config)
+        self._cloudwatch: CloudWatchClient = self._session.client("cloudwatch", config=config)
         self._secretsmanager: SecretsManagerClient = self._session.client("secretsmanager", config=config)
 
     def new_dynamodb(self, config: Config) -> DynamoDBClient:
@@ -68,6 +72,14 @@ class MotoClients:
         """An SQS client."""
         return self._sqs
 
+    def s3(self) -> S3Client:
+        """An S3 client."""
+        return self._s3
+
+    def cloudwatch(self) -> CloudWatchClient:
+        """A CloudWatch client."""
+        return self._cloudwatch
+
     def secretsmanager(self) -> SecretsManagerClient:
         """A Secrets Manager client."""
         return self._secretsmanager
@@ -75,7 +87,7 @@ class MotoClients:
     @property
     def all(self) -> Sequence[BaseClient]:
         """Each of them."""
-        return (self._dynamodb, self._sqs, self._secretsmanager)
+        return (self._dynamodb, self._sqs, self._s3, self._cloudwatch, self._secretsmanager)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +307,7 @@ class MotoLoop:
 
     def head(self, run: str = "run-1") -> Head:
         """A run's head, as the observer sees it."""
-        head = self.new_process().adapters.store.load(run)
+        head = self.new_process().archive.load(run)
         assert head is not None, f"there is no run {run!r}"
         return head
 

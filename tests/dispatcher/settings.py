@@ -10,6 +10,7 @@ SETTINGS: Final = Settings(
     table_name="table",
     queue_url="https://queue.test",
     parked_queue_url="https://parked.test",
+    payload_bucket="payloads",
     public_url="https://api.test",
     webhook_secret_id="secret",
 )

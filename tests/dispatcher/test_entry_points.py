@@ -49,7 +49,7 @@ def test_each_function_has_its_entry_point(fresh_process: pytest.MonkeyPatch, ob
 
 def test_an_environment_that_cannot_be_used_is_told_with_every_fault(fresh_process: pytest.MonkeyPatch) -> None:
     """By the first event, not at import; and by the next one again."""
-    for name in ("TABLE_NAME", "QUEUE_URL", "PARKED_QUEUE_URL", "PUBLIC_URL", "WEBHOOK_SECRET_ID"):
+    for name in ("TABLE_NAME", "QUEUE_URL", "PARKED_QUEUE_URL", "PAYLOAD_BUCKET", "PUBLIC_URL", "WEBHOOK_SECRET_ID"):
         fresh_process.delenv(name, raising=False)
     for _ in range(2):
         with pytest.raises(InvalidSettings, match="TABLE_NAME"):

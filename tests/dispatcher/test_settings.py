@@ -13,6 +13,7 @@ WELL = {
     "TABLE_NAME": "table",
     "QUEUE_URL": "https://queue.test",
     "PARKED_QUEUE_URL": "https://parked.test",
+    "PAYLOAD_BUCKET": "payloads",
     "PUBLIC_URL": "https://api.test",
     "WEBHOOK_SECRET_ID": "secret",
 }
@@ -21,19 +22,27 @@ WELL = {
 def test_what_must_be_there_is_enough() -> None:
     """All else has a default."""
     settings = Settings.from_env(WELL)
-    assert settings.table_name == "table"
+    assert (settings.table_name, settings.payload_bucket) == ("table", "payloads")
     assert settings.registry == "workflows:registry"
     assert settings.steps_per_invocation == 1
     assert settings.run_steps_max == RUN_STEPS_MAX_DEFAULT
+    assert settings.retention_days is None
     assert settings.log_level == "INFO"
 
 
 def test_what_is_there_is_taken() -> None:
     """Blanks around a value do not count, nor does the case of a level."""
-    extra = {"STEPS_PER_INVOCATION": " 3 ", "RUN_STEPS_MAX": "50", "LOG_LEVEL": "debug", "REFLUXO_REGISTRY": "a.b:c"}
+    extra = {
+        "STEPS_PER_INVOCATION": " 3 ",
+        "RUN_STEPS_MAX": "50",
+        "RETENTION_DAYS": "30",
+        "LOG_LEVEL": "debug",
+        "REFLUXO_REGISTRY": "a.b:c",
+    }
     settings = Settings.from_env({**WELL, **extra, "PATH": "/bin"})
     assert settings.steps_per_invocation == 3
     assert settings.run_steps_max == 50
+    assert settings.retention_days == 30
     assert settings.log_level == "DEBUG"
     assert settings.registry == "a.b:c"
 
@@ -51,6 +60,7 @@ def test_all_faults_are_told_at_once() -> None:
         "TABLE_NAME": "  ",
         "STEPS_PER_INVOCATION": "many",
         "RUN_STEPS_MAX": "0",
+        "RETENTION_DAYS": "a week",
         "LOG_LEVEL": "LOUD",
         "REFLUXO_REGISTRY": "workflows",
     }
@@ -62,6 +72,7 @@ def test_all_faults_are_told_at_once() -> None:
         "TABLE_NAME is missing",
         "STEPS_PER_INVOCATION is 'many'",
         "RUN_STEPS_MAX is '0'",
+        "RETENTION_DAYS is 'a week'; it must be a whole number of 0 or more",
         "LOG_LEVEL is 'LOUD'",
         "REFLUXO_REGISTRY is 'workflows'; it must be module:attribute",
     ):
@@ -77,6 +88,12 @@ def test_a_count_is_a_whole_number_of_one_or_more(value: str) -> None:
         return
     with pytest.raises(InvalidSettings, match="STEPS_PER_INVOCATION"):
         Settings.from_env(environment)
+
+
+@pytest.mark.parametrize(("value", "days"), [("", None), ("0", None), ("1", 1), ("3650", 3650)])
+def test_runs_are_kept_for_ever_unless_told_otherwise(value: str, days: int | None) -> None:
+    """Nothing and 0 mean the same: no run is ever removed."""
+    assert Settings.from_env({**WELL, "RETENTION_DAYS": value}).retention_days == days
 
 
 def test_a_registry_is_found_by_its_name() -> None:

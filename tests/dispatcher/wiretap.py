@@ -100,7 +100,7 @@ class Wiretap:
                 client.meta.events.unregister("after-call", unique_id=f"tap-after-{id(self)}")
 
     def _before(self, *, model: Any, params: Mapping[str, Any], context: dict[str, Any], **_: object) -> None:
-        call = Call(len(self.calls), model.service_model.service_name, model.name, json.loads(params["body"]))
+        call = Call(len(self.calls), model.service_model.service_name, model.name, _parameters(params["body"]))
         context["wiretap"] = call
         self.calls.append(call)
         self._act("before", call)
@@ -114,6 +114,15 @@ class Wiretap:
         for planned, matches, action in list(self._actions):
             if planned == when and matches(call):
                 action(call)
+
+
+def _parameters(body: object) -> Mapping[str, Any]:
+    """What a call says; S3 and CloudWatch do not say it in JSON."""
+    try:
+        parameters = json.loads(body) if isinstance(body, bytes | str) else None
+    except ValueError:
+        parameters = None
+    return parameters if isinstance(parameters, dict) else {}
 
 
 def crash(_call: Call) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from engine import Host, Registry, Snapshot, Status
-from engine.definition import valid_name
 from engine.errors import InvalidDefinition
 from engine.expressions import JexlTransformEngine
 from engine.json_value import JsonValue
+from engine.naming import valid_name
 from tests.engine.one_node import NOW_MS, PATIENT, core_engine, engine_of, first_step, result_of
 
 

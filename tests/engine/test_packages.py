@@ -45,6 +45,61 @@ def test_importing_the_engine_loads_no_cloud_and_no_json_schema() -> None:
     assert not imported_by("import engine") & {"boto3", "botocore", "jsonschema", "referencing", "asyncio", "sqlite3"}
 
 
+def test_importing_the_engine_loads_its_core_and_no_more() -> None:
+    """What only some programs use is loaded by whoever asks for it first."""
+    loaded = imported_by("import engine")
+    core = {
+        "engine.registry",
+        "engine.workflow_engine",
+        "engine.snapshot",
+        "engine.context",
+        "engine.node_definition",
+        "engine.outcome",
+        "engine.retry",
+        "engine.transition",
+        "pydantic.main",
+    }
+    assert core <= loaded
+    used_by_some = {
+        "engine.checks",
+        "engine.core_data",
+        "engine.core_nodes",
+        "engine.definition",
+        "engine.effects",
+        "engine.expressions",
+        "engine.flow",
+        "engine.loading",
+        "engine.node_data",
+        "engine.node_types",
+        "engine.schema",
+        "importlib.metadata",
+        "json",
+        "logging",
+    }
+    assert not loaded & used_by_some
+
+
+def test_importing_the_engine_makes_no_model() -> None:
+    """The first subclass of BaseModel makes pydantic load a third as much again: it is left to who needs a model."""
+    of_models = {"pydantic.fields", "pydantic.types", "annotated_types", "secrets"}
+    loaded = imported_by("import engine")
+    assert not loaded & of_models
+    # They are still what the first model brings; were they not, the line above would say nothing.
+    assert of_models <= imported_by("from engine import WorkflowDefinition")
+
+
+@pytest.mark.parametrize("name", ["Edge", "Node", "WorkflowDefinition"])
+def test_a_name_loaded_when_used_is_the_class_itself(name: str) -> None:
+    """However it is reached, it is one class."""
+    assert getattr(engine, name) is getattr(importlib.import_module("engine.definition"), name)
+
+
+def test_a_name_that_is_not_offered_is_an_attribute_error() -> None:
+    """Names loaded when used do not turn a slip into something else."""
+    with pytest.raises(AttributeError, match="module 'engine' has no attribute 'WorkflowDefintion'"):
+        engine.WorkflowDefintion  # noqa: B018
+
+
 def test_json_schema_is_loaded_when_it_is_used() -> None:
     """A registry and a run without schemas do without the library; the first schema brings it."""
     run = """

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dispatcher.limits import RUN_STEPS_MAX_DEFAULT, SWEEP_GRACE_MS
+from dispatcher.limits import PURGE_TIME_MAX_MS, RUN_STEPS_MAX_DEFAULT, SWEEP_GRACE_MS, SWEEP_TIME_MAX_MS
 from dispatcher.settings import Settings
 from infra.constructs.queues import VISIBILITY_TIMEOUTS
-from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, StackSettings
+from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, DISPATCHER_TIMEOUT_SECONDS_MIN, StackSettings
 
 if TYPE_CHECKING:
     from aws_cdk.assertions import Template
+
+    from tests.infra.conftest import Synthesize
 
 
 def deployed_environments(template: Template) -> list[dict[str, str]]:
@@ -34,13 +36,21 @@ def test_the_functions_accept_the_environment_they_are_given(template: Template)
             table_name="deployed-TABLE_NAME",
             queue_url="deployed-QUEUE_URL",
             parked_queue_url="deployed-PARKED_QUEUE_URL",
+            payload_bucket="deployed-PAYLOAD_BUCKET",
             public_url="deployed-PUBLIC_URL",
             registry="workflows:registry",
             webhook_secret_id="deployed-WEBHOOK_SECRET_ID",
             steps_per_invocation=1,
             run_steps_max=RUN_STEPS_MAX_DEFAULT,
+            retention_days=None,
             log_level="INFO",
         )
+
+
+def test_finished_runs_are_kept_as_long_as_set(synthesize: Synthesize) -> None:
+    """For ever unless told otherwise, which is 0 on both sides."""
+    environment, *_ = deployed_environments(synthesize(retention_days=30))
+    assert Settings.from_env(environment).retention_days == 30
 
 
 def test_every_handler_is_there(template: Template) -> None:
@@ -56,3 +66,25 @@ def test_every_handler_is_there(template: Template) -> None:
 def test_a_hidden_message_is_not_taken_for_a_lost_one(timeout_seconds: int) -> None:
     """The sweep's grace is longer than visibility and a step's timeout together."""
     assert (VISIBILITY_TIMEOUTS + 1) * timeout_seconds * 1000 < SWEEP_GRACE_MS
+
+
+@pytest.mark.parametrize(
+    ("handler", "work_ms"),
+    [
+        ("dispatcher.http_handler.handler", PURGE_TIME_MAX_MS),
+        ("dispatcher.queue_handler.handler", PURGE_TIME_MAX_MS),
+        ("dispatcher.dead_letter_handler.handler", PURGE_TIME_MAX_MS),
+        ("dispatcher.sweep_handler.handler", SWEEP_TIME_MAX_MS),
+    ],
+)
+def test_a_function_has_time_to_end_what_it_does_by_the_clock(
+    synthesize: Synthesize, handler: str, work_ms: int
+) -> None:
+    """What goes on for a limited time ends well before the platform stops it, whatever is set."""
+    template = synthesize(dispatcher_timeout_seconds=DISPATCHER_TIMEOUT_SECONDS_MIN)
+    (timeout_seconds,) = (
+        function["Properties"]["Timeout"]
+        for function in template.find_resources("AWS::Lambda::Function").values()
+        if function["Properties"]["Handler"] == handler
+    )
+    assert timeout_seconds * 1000 > 1.4 * work_ms

@@ -221,9 +221,9 @@ def test_pruning_keeps_what_is_read_and_drops_the_rest(tmp_path: Path) -> None:
 
 def test_a_workflows_own_services_are_added_to_the_kits(root: Path) -> None:
     """Named in pyproject.toml, so that their models are not pruned."""
-    assert aws_services(root) == ("dynamodb", "s3", "secretsmanager", "sqs")
+    assert aws_services(root) == ("cloudwatch", "dynamodb", "s3", "secretsmanager", "sqs")
     write(root, {"pyproject.toml": '[tool.refluxo.package]\naws-services = ["ses", "sqs"]\n'})
-    assert aws_services(root) == ("dynamodb", "s3", "secretsmanager", "ses", "sqs")
+    assert aws_services(root) == ("cloudwatch", "dynamodb", "s3", "secretsmanager", "ses", "sqs")
 
 
 def test_synth_refreshes_the_rooms_and_fetches_nothing(root: Path) -> None:

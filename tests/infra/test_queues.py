@@ -10,7 +10,8 @@ from aws_cdk.assertions import Template
 
 from infra.constructs.queues import RunQueues
 
-CONSUMER_TIMEOUT_SECONDS = 30
+CONSUMER_TIMEOUT_SECONDS = 40
+DEAD_LETTER_TIMEOUT_SECONDS = 30
 DAY_SECONDS = 86_400
 
 
@@ -18,7 +19,12 @@ DAY_SECONDS = 86_400
 def queues() -> Template:
     """A stack of nothing but the queues."""
     stack = Stack()
-    RunQueues(stack, "Queues", consumer_timeout=Duration.seconds(CONSUMER_TIMEOUT_SECONDS))
+    RunQueues(
+        stack,
+        "Queues",
+        consumer_timeout=Duration.seconds(CONSUMER_TIMEOUT_SECONDS),
+        dead_letter_timeout=Duration.seconds(DEAD_LETTER_TIMEOUT_SECONDS),
+    )
     return Template.from_stack(stack)
 
 
@@ -32,10 +38,14 @@ def queue_named(template: Template, part: str) -> tuple[str, dict[str, Any]]:
     return logical_id, resource["Properties"]
 
 
-def test_the_queue_hides_a_message_six_timeouts_long(queues: Template) -> None:
+@pytest.mark.parametrize(
+    ("name", "timeout_seconds"),
+    [("QueuesQueue", CONSUMER_TIMEOUT_SECONDS), ("DeadLetters", DEAD_LETTER_TIMEOUT_SECONDS)],
+)
+def test_a_queue_hides_a_message_six_timeouts_long(queues: Template, name: str, timeout_seconds: int) -> None:
     """AWS's rule for an SQS source: shorter, and a message in work shows up a second time."""
-    _, queue = queue_named(queues, "QueuesQueue")
-    assert queue["VisibilityTimeout"] >= 6 * CONSUMER_TIMEOUT_SECONDS
+    _, queue = queue_named(queues, name)
+    assert queue["VisibilityTimeout"] == 6 * timeout_seconds
 
 
 def test_what_cannot_be_handled_goes_to_the_dead_letters_then_to_parked(queues: Template) -> None:

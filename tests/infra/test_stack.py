@@ -10,7 +10,9 @@ import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # likewise
 
-from infra.grants import DISPATCHER, FRONT_DOOR, SWEEP, Grants
+from dispatcher import table_schema
+from infra.grants import DEAD_LETTERS, DISPATCHER, FRONT_DOOR, SWEEP, Grants, Resource
+from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, DISPATCHER_TIMEOUT_SECONDS_MIN
 
 if TYPE_CHECKING:
     from aws_cdk.assertions import Template
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Synthesize
 
 HANDLERS = {
+    "dispatcher.dead_letter_handler.handler",
     "dispatcher.http_handler.handler",
     "dispatcher.queue_handler.handler",
     "dispatcher.sweep_handler.handler",
@@ -27,21 +30,19 @@ ENVIRONMENT = {
     "TABLE_NAME",
     "QUEUE_URL",
     "PARKED_QUEUE_URL",
+    "PAYLOAD_BUCKET",
     "PUBLIC_URL",
     "REFLUXO_REGISTRY",
     "WEBHOOK_SECRET_ID",
     "STEPS_PER_INVOCATION",
     "RUN_STEPS_MAX",
+    "RETENTION_DAYS",
     "LOG_LEVEL",
 }
 
 # What the platform does in a function's name, beside what its own code calls.
-PLATFORM_ACTIONS = {
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
+LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACE_ACTIONS = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 POLLER_ACTIONS = {
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
@@ -50,8 +51,8 @@ POLLER_ACTIONS = {
     "sqs:ReceiveMessage",
 }
 
-# X-Ray's two calls take no resource (Service Authorization Reference).
-ACTIONS_WITHOUT_RESOURCE = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+# X-Ray's two calls and CloudWatch's statistics take no resource (Service Authorization Reference).
+ACTIONS_WITHOUT_RESOURCE = TRACE_ACTIONS | {"cloudwatch:GetMetricStatistics"}
 
 
 def functions(template: Template) -> dict[str, dict[str, Any]]:
@@ -78,7 +79,63 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_one_package_three_functions(template: Template) -> None:
+def only(template: Template, kind: str) -> str:
+    """Logical id of the one resource of a kind."""
+    (logical_id,) = template.find_resources(kind)
+    return str(logical_id)
+
+
+def event_source(template: Template, handler: str) -> dict[str, Any]:
+    """Properties of the one event source of a function."""
+    (function_id,) = (
+        logical_id
+        for logical_id, function in template.find_resources("AWS::Lambda::Function").items()
+        if function["Properties"]["Handler"] == handler
+    )
+    (properties,) = (
+        mapping["Properties"]
+        for mapping in template.find_resources("AWS::Lambda::EventSourceMapping").values()
+        if mapping["Properties"]["FunctionName"] == {"Ref": function_id}
+    )
+    return dict(properties)
+
+
+def source_queue(template: Template, handler: str) -> str:
+    """Logical id of the queue that feeds a function."""
+    return str(event_source(template, handler)["EventSourceArn"]["Fn::GetAtt"][0])
+
+
+def parked_queue(template: Template) -> str:
+    """Logical id of the queue that has nothing behind it."""
+    queues = template.find_resources("AWS::SQS::Queue")
+    (logical_id,) = (name for name, queue in queues.items() if "RedrivePolicy" not in queue["Properties"])
+    return str(logical_id)
+
+
+def arn_of(logical_id: str, tail: str = "") -> object:
+    """The ARN of a resource, or of what is in it, as the template has it."""
+    arn = {"Fn::GetAtt": [logical_id, "Arn"]}
+    return {"Fn::Join": ["", [arn, tail]]} if tail else arn
+
+
+def resource_arns(template: Template) -> dict[Resource, object]:
+    """Where each resource of the table of grants is in the template."""
+    table_id, bucket_id = only(template, "AWS::DynamoDB::Table"), only(template, "AWS::S3::Bucket")
+    return {
+        Resource.TABLE: arn_of(table_id),
+        Resource.DUE_INDEX: arn_of(table_id, f"/index/{table_schema.DUE_INDEX}"),
+        Resource.STATUS_INDEX: arn_of(table_id, f"/index/{table_schema.STATUS_INDEX}"),
+        Resource.WORKFLOW_INDEX: arn_of(table_id, f"/index/{table_schema.WORKFLOW_INDEX}"),
+        Resource.QUEUE: arn_of(source_queue(template, "dispatcher.queue_handler.handler")),
+        Resource.PARKED_QUEUE: arn_of(parked_queue(template)),
+        Resource.BUCKET: arn_of(bucket_id),
+        Resource.RUN_OBJECTS: arn_of(bucket_id, "/runs/*/*"),
+        Resource.WEBHOOK_SECRET: {"Ref": only(template, "AWS::SecretsManager::Secret")},
+        Resource.METRICS: "*",
+    }
+
+
+def test_one_package_four_functions(template: Template) -> None:
     """The entry points are the dispatcher's, no helper function slipped in, and there is one asset."""
     found = functions(template)
     assert set(found) == HANDLERS
@@ -96,17 +153,12 @@ def test_all_functions_have_the_same_environment(template: Template) -> None:
 def test_the_environment_points_at_what_it_names(template: Template) -> None:
     """Each reference leads to the resource of that name: the queue is the event source's, parked the last one."""
     environment = functions(template)["dispatcher.queue_handler.handler"]["Environment"]["Variables"]
-    queues = template.find_resources("AWS::SQS::Queue")
-    (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
-    (parked_id,) = (name for name, queue in queues.items() if "RedrivePolicy" not in queue["Properties"])
-    (table_id,) = template.find_resources("AWS::DynamoDB::Table")
-    (secret_id,) = template.find_resources("AWS::SecretsManager::Secret")
-    (api_id,) = template.find_resources("AWS::ApiGatewayV2::Api")
-    assert environment["TABLE_NAME"] == {"Ref": table_id}
-    assert environment["QUEUE_URL"] == {"Ref": mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]}
-    assert environment["PARKED_QUEUE_URL"] == {"Ref": parked_id}
-    assert environment["WEBHOOK_SECRET_ID"] == {"Ref": secret_id}
-    assert environment["PUBLIC_URL"] == {"Fn::GetAtt": [api_id, "ApiEndpoint"]}
+    assert environment["TABLE_NAME"] == {"Ref": only(template, "AWS::DynamoDB::Table")}
+    assert environment["QUEUE_URL"] == {"Ref": source_queue(template, "dispatcher.queue_handler.handler")}
+    assert environment["PARKED_QUEUE_URL"] == {"Ref": parked_queue(template)}
+    assert environment["PAYLOAD_BUCKET"] == {"Ref": only(template, "AWS::S3::Bucket")}
+    assert environment["WEBHOOK_SECRET_ID"] == {"Ref": only(template, "AWS::SecretsManager::Secret")}
+    assert environment["PUBLIC_URL"] == {"Fn::GetAtt": [only(template, "AWS::ApiGatewayV2::Api"), "ApiEndpoint"]}
 
 
 def test_each_function_has_a_role_and_a_log_group_of_its_own(template: Template) -> None:
@@ -121,6 +173,7 @@ def test_only_the_dispatcher_may_feed_itself(template: Template) -> None:
     loops = {handler: function.get("RecursiveLoop") for handler, function in functions(template).items()}
     assert loops == {
         "dispatcher.queue_handler.handler": "Allow",
+        "dispatcher.dead_letter_handler.handler": None,
         "dispatcher.http_handler.handler": None,
         "dispatcher.sweep_handler.handler": None,
     }
@@ -130,76 +183,113 @@ def test_no_function_outlives_its_caller(template: Template) -> None:
     """API Gateway waits 30 s, and the next sweep comes after 60."""
     timeouts = {handler: function["Timeout"] for handler, function in functions(template).items()}
     assert timeouts == {
+        "dispatcher.dead_letter_handler.handler": 30,
         "dispatcher.http_handler.handler": 29,
         "dispatcher.queue_handler.handler": 30,
         "dispatcher.sweep_handler.handler": 50,
     }
 
 
-@pytest.mark.parametrize("timeout_seconds", [10, 40])
+@pytest.mark.parametrize("timeout_seconds", [DISPATCHER_TIMEOUT_SECONDS_MIN, DISPATCHER_TIMEOUT_SECONDS_MAX])
 def test_visibility_follows_the_dispatchers_timeout(synthesize: Synthesize, timeout_seconds: int) -> None:
-    """The queue that feeds the dispatcher hides a message at least six times as long."""
+    """The queue that feeds the dispatcher hides a message at least six times as long, that of dead letters too."""
     template = synthesize(dispatcher_timeout_seconds=timeout_seconds)
-    (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
-    queue_id = mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]
-    queue = template.find_resources("AWS::SQS::Queue")[queue_id]["Properties"]
     assert functions(template)["dispatcher.queue_handler.handler"]["Timeout"] == timeout_seconds
-    assert queue["VisibilityTimeout"] >= 6 * timeout_seconds
-
-
-def test_a_batch_fails_record_by_record_and_concurrency_is_capped(template: Template) -> None:
-    """The event source reports single failures, and its cap stands in for the loop detection."""
-    template.has_resource_properties(
-        "AWS::Lambda::EventSourceMapping",
-        {
-            "BatchSize": 1,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "ScalingConfig": {"MaximumConcurrency": 50},
-        },
-    )
+    for handler in ("dispatcher.queue_handler.handler", "dispatcher.dead_letter_handler.handler"):
+        queue = template.find_resources("AWS::SQS::Queue")[source_queue(template, handler)]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * functions(template)[handler]["Timeout"]
 
 
 @pytest.mark.parametrize(
-    ("handler", "grants", "platform"),
+    ("handler", "concurrency"),
+    [("dispatcher.queue_handler.handler", 50), ("dispatcher.dead_letter_handler.handler", 2)],
+)
+def test_a_batch_fails_record_by_record_and_concurrency_is_capped(
+    template: Template, handler: str, concurrency: int
+) -> None:
+    """The event source reports single failures, and its cap stands in for the loop detection."""
+    source = event_source(template, handler)
+    assert (source["BatchSize"], source["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert source["ScalingConfig"] == {"MaximumConcurrency": concurrency}
+
+
+def test_what_the_dispatcher_cannot_handle_comes_to_the_dead_letter_function_then_to_parked(template: Template) -> None:
+    """Each after five receives: the queue behind the dispatcher's feeds it, and parked is behind that."""
+    queues = template.find_resources("AWS::SQS::Queue")
+    steps, dead_letters = (
+        source_queue(template, handler)
+        for handler in ("dispatcher.queue_handler.handler", "dispatcher.dead_letter_handler.handler")
+    )
+    for queue_id, behind in ((steps, dead_letters), (dead_letters, parked_queue(template))):
+        assert queues[queue_id]["Properties"]["RedrivePolicy"] == {
+            "deadLetterTargetArn": arn_of(behind),
+            "maxReceiveCount": 5,
+        }
+
+
+@pytest.mark.parametrize(
+    ("handler", "grants", "is_fed_by_a_queue"),
     [
-        ("dispatcher.http_handler.handler", FRONT_DOOR, PLATFORM_ACTIONS),
-        ("dispatcher.queue_handler.handler", DISPATCHER, PLATFORM_ACTIONS | POLLER_ACTIONS),
-        ("dispatcher.sweep_handler.handler", SWEEP, PLATFORM_ACTIONS),
+        ("dispatcher.dead_letter_handler.handler", DEAD_LETTERS, True),
+        ("dispatcher.http_handler.handler", FRONT_DOOR, False),
+        ("dispatcher.queue_handler.handler", DISPATCHER, True),
+        ("dispatcher.sweep_handler.handler", SWEEP, False),
     ],
 )
 def test_a_function_may_do_what_the_table_of_grants_says(
-    template: Template, handler: str, grants: Grants, platform: set[str]
+    template: Template, handler: str, grants: Grants, *, is_fed_by_a_queue: bool
 ) -> None:
-    """That and what the platform does for it: no managed policy, no statement from elsewhere."""
-    granted = {action for actions in grants.values() for action in actions}
-    assert {action for statement in allowed(template, handler) for action in statement["Action"]} == (
-        granted | platform
-    )
+    """Resource by resource: that and what the platform does for it, no managed policy, nothing from elsewhere."""
+    arns = resource_arns(template)
+    expected = {(action, json.dumps(arns[resource])) for resource, actions in grants.items() for action in actions}
+    logs = arn_of(functions(template)[handler]["LoggingConfig"]["LogGroup"]["Ref"])
+    expected |= {(action, json.dumps(logs)) for action in LOG_ACTIONS}
+    expected |= {(action, json.dumps("*")) for action in TRACE_ACTIONS}
+    if is_fed_by_a_queue:
+        queue = arn_of(source_queue(template, handler))
+        expected |= {(action, json.dumps(queue)) for action in POLLER_ACTIONS}
+    granted = {
+        (action, json.dumps(resource))
+        for statement in allowed(template, handler)
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert granted == expected
     for role in template.find_resources("AWS::IAM::Role").values():
         assert not {"ManagedPolicyArns", "Policies"} & set(role["Properties"])
 
 
 def test_no_wildcards(template: Template) -> None:
-    """Every action is spelled out, and bound to a resource unless AWS knows none for it."""
+    """Every action is spelled out, and bound to a resource unless AWS knows none for it; objects by their prefix."""
+    objects = resource_arns(template)[Resource.RUN_OBJECTS]
     for handler in HANDLERS:
         for statement in allowed(template, handler):
             assert not [action for action in statement["Action"] if "*" in action]
-            if any("*" in json.dumps(resource) for resource in statement["Resource"]):
+            if any("*" in json.dumps(resource) for resource in statement["Resource"] if resource != objects):
                 assert set(statement["Action"]) <= ACTIONS_WITHOUT_RESOURCE
 
 
-def test_the_front_door_cannot_park_and_the_sweep_reads_no_secret(template: Template) -> None:
-    """The roles differ where the functions do."""
-    front_door = {json.dumps(statement) for statement in allowed(template, "dispatcher.http_handler.handler")}
-    assert not [statement for statement in front_door if "Parked" in statement]
-    sweep = {json.dumps(statement) for statement in allowed(template, "dispatcher.sweep_handler.handler")}
-    assert not [statement for statement in sweep if "secretsmanager" in statement]
+@pytest.mark.parametrize(
+    ("handler", "beyond"),
+    [
+        ("dispatcher.http_handler.handler", "Parked"),
+        ("dispatcher.sweep_handler.handler", "secretsmanager"),
+        ("dispatcher.sweep_handler.handler", "s3:"),
+        ("dispatcher.dead_letter_handler.handler", "secretsmanager"),
+        ("dispatcher.dead_letter_handler.handler", "dynamodb:UpdateItem"),
+        ("dispatcher.dead_letter_handler.handler", "s3:GetObject"),
+        ("dispatcher.queue_handler.handler", "/index/"),
+    ],
+)
+def test_the_roles_differ_where_the_functions_do(template: Template, handler: str, beyond: str) -> None:
+    """The front door cannot park, the sweep reads no secret and no payload, a dead letter commits nothing."""
+    assert beyond not in json.dumps(allowed(template, handler))
 
 
 def test_production_keeps_what_cannot_be_made_again(production: Template) -> None:
-    """Table, secret and logs stay when the stack goes; the table cannot be deleted by mistake."""
+    """Table, bucket, secret and logs stay when the stack goes; the table cannot be deleted by mistake."""
     production.has_resource_properties("AWS::DynamoDB::Table", {"DeletionProtectionEnabled": True})
-    for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"):
+    for kind in ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"):
         for resource in production.find_resources(kind).values():
             assert resource["DeletionPolicy"] == "Retain"
 
@@ -207,6 +297,7 @@ def test_production_keeps_what_cannot_be_made_again(production: Template) -> Non
 def test_settings_reach_the_template(synthesize: Synthesize) -> None:
     """Each arrives where it works."""
     template = synthesize(
+        retention_days=90,
         batch_size=5,
         steps_per_invocation=7,
         run_steps_max=70,
@@ -222,21 +313,28 @@ def test_settings_reach_the_template(synthesize: Synthesize) -> None:
         | {
             "STEPS_PER_INVOCATION": "7",
             "RUN_STEPS_MAX": "70",
+            "RETENTION_DAYS": "90",
             "LOG_LEVEL": "DEBUG",
         }
         == function["Environment"]["Variables"]
     )
     assert (function["MemorySize"], function["Runtime"]) == (1024, "python3.14")
-    template.has_resource_properties(
-        "AWS::Lambda::EventSourceMapping", {"ScalingConfig": {"MaximumConcurrency": 9}, "BatchSize": 5}
-    )
+    source = event_source(template, "dispatcher.queue_handler.handler")
+    assert (source["ScalingConfig"], source["BatchSize"]) == ({"MaximumConcurrency": 9}, 5)
     template.all_resources_properties("AWS::Logs::LogGroup", {"RetentionInDays": 7})
 
 
 def test_outputs(template: Template) -> None:
     """What a person needs next, the last one a line to paste."""
     outputs = template.find_outputs("*")
-    assert set(outputs) == {"ApiUrl", "TableName", "QueueUrl", "ParkedQueueUrl", "ExampleCurl"}
+    assert set(outputs) == {
+        "ApiUrl",
+        "TableName",
+        "QueueUrl",
+        "ParkedQueueUrl",
+        "PayloadBucketName",
+        "ExampleCurl",
+    }
     line = "".join(part for part in outputs["ExampleCurl"]["Value"]["Fn::Join"][1] if isinstance(part, str))
     assert line.startswith("curl --aws-sigv4")
     assert "/workflows/content-approval/runs" in line

@@ -16,8 +16,20 @@ def table_template(*, is_production: bool) -> Template:
     return Template.from_stack(stack)
 
 
-def test_keys_index_and_ttl_are_those_the_store_writes() -> None:
-    """Key, index and TTL names come from table_schema, the index is keys-only, billing is on demand."""
+def index(name: str, partition_key: str, sort_key: str) -> dict[str, object]:
+    """A keys-only index, as CloudFormation has it."""
+    return {
+        "IndexName": name,
+        "KeySchema": [
+            {"AttributeName": partition_key, "KeyType": "HASH"},
+            {"AttributeName": sort_key, "KeyType": "RANGE"},
+        ],
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+def test_keys_indexes_and_ttl_are_those_the_store_writes() -> None:
+    """Key, index and TTL names come from table_schema, the indexes are keys-only, billing is on demand."""
     table_template(is_production=False).has_resource_properties(
         "AWS::DynamoDB::Table",
         {
@@ -30,16 +42,14 @@ def test_keys_index_and_ttl_are_those_the_store_writes() -> None:
                 {"AttributeName": table_schema.SORT_KEY, "AttributeType": "S"},
                 {"AttributeName": table_schema.DUE_SHARD, "AttributeType": "S"},
                 {"AttributeName": table_schema.DUE_AT, "AttributeType": "N"},
+                {"AttributeName": table_schema.STATUS_SHARD, "AttributeType": "S"},
+                {"AttributeName": table_schema.STARTED, "AttributeType": "S"},
+                {"AttributeName": table_schema.WORKFLOW_SHARD, "AttributeType": "S"},
             ],
             "GlobalSecondaryIndexes": [
-                {
-                    "IndexName": table_schema.DUE_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": table_schema.DUE_SHARD, "KeyType": "HASH"},
-                        {"AttributeName": table_schema.DUE_AT, "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
+                index(table_schema.DUE_INDEX, table_schema.DUE_SHARD, table_schema.DUE_AT),
+                index(table_schema.STATUS_INDEX, table_schema.STATUS_SHARD, table_schema.STARTED),
+                index(table_schema.WORKFLOW_INDEX, table_schema.WORKFLOW_SHARD, table_schema.STARTED),
             ],
             "BillingMode": "PAY_PER_REQUEST",
             "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},

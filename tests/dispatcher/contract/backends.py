@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from dispatcher import clock
 from dispatcher.dynamodb_store import DynamoDbRunStore
 from dispatcher.head import Head
 from dispatcher.memory import InMemoryRunStore, InMemoryStepQueue
@@ -13,11 +15,14 @@ from dispatcher.ports import RunStore, StepQueue
 from dispatcher.sqs_queue import SqsStepQueue
 from dispatcher.table_schema import DUE_INDEX, HEAD_SORT_KEY, run_partition
 from engine import Snapshot, Status
-from engine.snapshot import DefinitionRef
-from local.provision import Resources, provision
+from engine.definition_ref import DefinitionRef
+from local.provision import TABLE_NAME, Resources, create_table, provision
 from tests.dispatcher.moto_loop import MotoClients
 from tests.dispatcher.virtual_time import VirtualTime
 from tests.dispatcher.wiretap import Wiretap
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,42 @@ def store_in_memory() -> StoreBackend:
     store = InMemoryRunStore()
 
     def set_schema(workflow_id: str, schema: int) -> None:
-        store._heads[workflow_id].schema = schema
+        store._heads[workflow_id].change(schema=schema)
 
     def in_index() -> int:
-        return sum(stored.due_at_ms is not None for stored in store._heads.values())
+        return sum(stored.attributes.due_at_ms is not None for stored in store._heads.values())
 
     return StoreBackend(store, set_schema, in_index)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Hands to reach behind a store, into its table."""
+
+    client: DynamoDBClient
+    table_name: str
+
+    def set_schema(self, workflow_id: str, schema: int) -> None:
+        """As newer code would have written it."""
+        self.set(workflow_id, "schema", {"N": str(schema)})
+
+    def set(self, workflow_id: str, attribute: str, value: dict[str, str]) -> None:
+        """Sets an attribute of a head by hand."""
+        self.client.update_item(
+            TableName=self.table_name,
+            Key={"pk": {"S": run_partition(workflow_id)}, "sk": {"S": HEAD_SORT_KEY}},
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": attribute},
+            ExpressionAttributeValues={":value": value},
+        )
+
+    def in_index(self) -> int:
+        """Items in the due index."""
+        return self.client.scan(TableName=self.table_name, IndexName=DUE_INDEX)["Count"]
+
+    def items(self) -> Sequence[object]:
+        """Every item of the table."""
+        return self.client.scan(TableName=self.table_name)["Items"]
 
 
 @dataclass(frozen=True)
@@ -51,27 +86,25 @@ class DynamoDb:
     tap: Wiretap
     table_name: str
 
-    def set_schema(self, workflow_id: str, schema: int) -> None:
-        """As newer code would have written it."""
-        self.set(workflow_id, "schema", {"N": str(schema)})
+    @property
+    def hands(self) -> Hands:
+        """Hands that no fault ever hits."""
+        return Hands(self.observer.dynamodb(), self.table_name)
 
     def set(self, workflow_id: str, attribute: str, value: dict[str, str]) -> None:
         """Sets an attribute of a head by hand."""
-        self.observer.dynamodb().update_item(
-            TableName=self.table_name,
-            Key={"pk": {"S": run_partition(workflow_id)}, "sk": {"S": HEAD_SORT_KEY}},
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": attribute},
-            ExpressionAttributeValues={":value": value},
-        )
-
-    def in_index(self) -> int:
-        """Items in the due index."""
-        return self.observer.dynamodb().scan(TableName=self.table_name, IndexName=DUE_INDEX)["Count"]
+        self.hands.set(workflow_id, attribute, value)
 
     def items(self) -> Sequence[object]:
         """Every item of the table."""
-        return self.observer.dynamodb().scan(TableName=self.table_name)["Items"]
+        return self.hands.items()
+
+
+def store_on_dynamodb_local(client: DynamoDBClient) -> StoreBackend:
+    """A fresh table on DynamoDB Local: ``client`` is of an account that has nothing yet."""
+    create_table(client, TABLE_NAME)
+    hands = Hands(client, TABLE_NAME)
+    return StoreBackend(DynamoDbRunStore(client, TABLE_NAME), hands.set_schema, hands.in_index)
 
 
 def dynamodb(clients: MotoClients, observer: MotoClients, tap: Wiretap) -> DynamoDb:
@@ -114,8 +147,13 @@ def queue_on_sqs(clients: MotoClients, observer: MotoClients) -> QueueBackend:
             for message in answer.get("Messages", [])
         ]
 
-    queue = SqsStepQueue(clients.sqs(), resources.queue_url, resources.parked_queue_url)
+    queue = step_queue(clients, resources.queue_url, resources.parked_queue_url)
     return QueueBackend(queue, receive, parked)
+
+
+def step_queue(clients: MotoClients, queue_url: str, parked_queue_url: str) -> SqsStepQueue:
+    """The queue on SQS."""
+    return SqsStepQueue(clients.sqs(), queue_url, parked_queue_url, cloudwatch=clients.cloudwatch, now_ms=clock.now_ms)
 
 
 def head_of(workflow_id: str = "run-1", version: int = 0, **fields: object) -> Head:

@@ -43,7 +43,7 @@ class TestDoneButReportedAsFailed:
         table.tap.on("UpdateItem", "after", LOST[fault])
         with pytest.raises(Retryable):
             table.store.commit(head_of(version=1), mark_ms=None)
-        assert table.store.commit(head_of(version=1), mark_ms=None) is True
+        assert table.store.commit(head_of(version=1), mark_ms=None) is not None
 
     def test_a_commit_that_another_writer_has_overtaken(self, table: DynamoDb, fault: str) -> None:
         """It was done, but the run went on since: the repeat is a stale writer like any other."""
@@ -51,8 +51,8 @@ class TestDoneButReportedAsFailed:
         table.tap.on("UpdateItem", "after", LOST[fault])
         with pytest.raises(Retryable):
             table.store.commit(head_of(version=1), mark_ms=None)
-        assert table.store.commit(head_of(version=2), mark_ms=None) is True
-        assert table.store.commit(head_of(version=1), mark_ms=None) is False
+        assert table.store.commit(head_of(version=2), mark_ms=None) is not None
+        assert table.store.commit(head_of(version=1), mark_ms=None) is None
 
     def test_a_signal(self, table: DynamoDb, fault: str) -> None:
         """The repeat finds it delivered, once."""
@@ -115,7 +115,7 @@ class TestTheSdksOwnRetry:
     def test_is_known_as_the_same_write(self, retrying: DynamoDbRunStore) -> None:
         """Create and commit say that they were done; nothing was written twice."""
         assert retrying.create(head_of()) is None
-        assert retrying.commit(head_of(version=1), mark_ms=None) is True
+        assert retrying.commit(head_of(version=1), mark_ms=None) is not None
         head = retrying.load("run-1")
         assert head is not None
         assert head.version == 1
@@ -151,8 +151,8 @@ class TestAShortAnswer:
         """As with the old item at hand."""
         assert short.store.create(head_of()) is None
         assert short.store.create(head_of()) is None
-        assert short.store.commit(head_of(version=1), mark_ms=None) is True
-        assert short.store.commit(head_of(version=1), mark_ms=None) is True
+        assert short.store.commit(head_of(version=1), mark_ms=None) is not None
+        assert short.store.commit(head_of(version=1), mark_ms=None) is not None
 
     def test_another_writer_is_known(self, short: DynamoDb) -> None:
         """Its head is given, or the commit has lost."""
@@ -161,7 +161,7 @@ class TestAShortAnswer:
         assert existing is not None
         assert existing.writer_id == "writer-0"
         short.store.commit(head_of(version=1), mark_ms=None)
-        assert short.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is False
+        assert short.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is None
 
 
 def test_what_a_head_does_not_know_survives_a_commit(table: DynamoDb) -> None:
@@ -282,7 +282,7 @@ class TestAConflict:
         table.store.create(head_of())
         conflict = raising("TransactionConflictException")
         table.tap.on("UpdateItem", "before", conflict, times=CONFLICT_TRIES - 1)
-        assert table.store.commit(head_of(version=1), mark_ms=None) is True
+        assert table.store.commit(head_of(version=1), mark_ms=None) is not None
         table.tap.clear()
         table.tap.on("UpdateItem", "before", conflict, times=CONFLICT_TRIES)
         with pytest.raises(Retryable):
@@ -295,11 +295,11 @@ class TestAConflict:
 
         def another_wins(call: Call) -> None:
             table.tap.clear()
-            assert table.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is True
+            assert table.store.commit(head_of(version=1, writer_id="other"), mark_ms=None) is not None
             raise client_error(call.operation, "TransactionConflictException")
 
         table.tap.on("UpdateItem", "before", another_wins)
-        assert table.store.commit(head_of(version=1), mark_ms=None) is False
+        assert table.store.commit(head_of(version=1), mark_ms=None) is None
 
 
 def test_reads_of_a_run_are_strong(table: DynamoDb) -> None:

@@ -34,7 +34,7 @@ class TestRunStore:
     def test_a_head_comes_back_as_it_was(self, backend: StoreBackend) -> None:
         """Snapshot, pending payload, taken signals, writer, message and mark."""
         head = head_of(
-            pending=Pending(Resumed("signal", "go", {"a": [1, None, "ü"]})),
+            pending=Pending(Resumed("signal", "go"), {"a": [1, None, "ü"]}, 2),
             takes=(Taken("id", "inbox#go#1#id"),),
             by="message-1",
             input={"n": 1},
@@ -81,7 +81,7 @@ class TestRunStore:
     def test_a_commit_replaces_the_version_before(self, backend: StoreBackend) -> None:
         """Version by version, with by, writer_id and status of the newer one."""
         backend.store.create(head_of())
-        assert backend.store.commit(head_of(version=1, by="m-1", status=Status.COMPLETED), mark_ms=None) is True
+        assert backend.store.commit(head_of(version=1, by="m-1", status=Status.COMPLETED), mark_ms=None) is not None
         loaded = _loaded(backend)
         assert (loaded.version, loaded.by, loaded.writer_id) == (1, "m-1", "writer-1")
         assert loaded.snapshot.status is Status.COMPLETED
@@ -92,23 +92,23 @@ class TestRunStore:
         backend.store.create(head_of())
         backend.store.commit(head_of(version=1), mark_ms=None)
         before = _loaded(backend)
-        assert backend.store.commit(head_of(version=version, writer_id="loser"), mark_ms=5000) is False
+        assert backend.store.commit(head_of(version=version, writer_id="loser"), mark_ms=5000) is None
         assert _unchanged(backend, before)
 
     def test_a_commit_for_a_run_that_never_was_loses(self, backend: StoreBackend) -> None:
         """It does not make the run."""
-        assert backend.store.commit(head_of(version=1), mark_ms=None) is False
+        assert backend.store.commit(head_of(version=1), mark_ms=None) is None
         assert backend.store.load("run-1") is None
 
     def test_a_repeated_commit_is_the_same_commit(self, backend: StoreBackend) -> None:
         """As with create; but only while the version is still the one it wrote."""
         backend.store.create(head_of())
         head = head_of(version=1)
-        assert backend.store.commit(head, mark_ms=None) is True
-        assert backend.store.commit(head, mark_ms=None) is True
-        assert backend.store.commit(replace(head, writer_id="another"), mark_ms=None) is False
+        assert backend.store.commit(head, mark_ms=None) is not None
+        assert backend.store.commit(head, mark_ms=None) is not None
+        assert backend.store.commit(replace(head, writer_id="another"), mark_ms=None) is None
         backend.store.commit(head_of(version=2), mark_ms=None)
-        assert backend.store.commit(head, mark_ms=None) is False
+        assert backend.store.commit(head, mark_ms=None) is None
 
     def test_a_commit_moves_the_mark_or_leaves_it_where_it_is_by_now(self, backend: StoreBackend) -> None:
         """None leaves what another writer has set since the head was read."""

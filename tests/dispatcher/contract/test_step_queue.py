@@ -9,7 +9,7 @@ import pytest
 from dispatcher.errors import Retryable, Terminal
 from dispatcher.messages import Continuation, Message, Wake
 from dispatcher.sqs_queue import SqsStepQueue
-from tests.dispatcher.contract.backends import QueueBackend
+from tests.dispatcher.contract.backends import QueueBackend, step_queue
 from tests.dispatcher.moto_loop import MotoClients
 from tests.dispatcher.virtual_time import VirtualTime
 from tests.dispatcher.wiretap import Wiretap, lose_the_answer, raising
@@ -64,7 +64,7 @@ def sqs(tap: Wiretap, clients: MotoClients, observer: MotoClients) -> SqsStepQue
     """The queue on SQS, its calls tapped."""
     urls = [observer.sqs().create_queue(QueueName=name)["QueueUrl"] for name in ("steps", "parked")]
     assert tap.calls == []
-    return SqsStepQueue(clients.sqs(), *urls)
+    return step_queue(clients, *urls)
 
 
 CALLS: dict[str, tuple[str, Callable[[SqsStepQueue], object]]] = {

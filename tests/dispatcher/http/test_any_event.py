@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dispatcher.bootstrap import Adapters, App
 from dispatcher.front_door import StartRequest
-from dispatcher.memory import InMemoryRunStore, InMemoryStepQueue
+from dispatcher.memory import InMemoryBucket, InMemoryRunStore, InMemoryStepQueue
 from dispatcher.messages import Delivery, decode
 from tests.dispatcher import examples
 from tests.dispatcher.settings import SETTINGS, NoSecret
@@ -28,8 +28,11 @@ def _app() -> App:
                 registry.add_node(node_type, node)
         registry.add(definition)
     queue = InMemoryStepQueue(lambda: NOW_MS)
-    app = App(SETTINGS, Adapters(InMemoryRunStore(), queue, NoSecret(), now_ms=lambda: NOW_MS), registry)
-    app.front_door.start(StartRequest(workflow="wait", workflow_id="run-1"))
+    app = App(
+        SETTINGS, Adapters(InMemoryRunStore(), queue, InMemoryBucket(), NoSecret(), now_ms=lambda: NOW_MS), registry
+    )
+    for run in ("run-1", "run-2"):
+        app.front_door.start(StartRequest(workflow="wait", workflow_id=run))
     while messages := queue.receive():
         for message in messages:
             app.dispatcher.deliver(Delivery(message.message_id, 1, decode(message.body)))
@@ -58,6 +61,13 @@ ROUTES = st.sampled_from(
         ("GET", "/runs/run-1"),
         ("POST", "/runs/run-1/signals/go"),
         ("POST", "/runs/run-1/resume"),
+        ("POST", "/runs/run-1/pause"),
+        ("POST", "/runs/run-2/cancel"),
+        ("POST", "/runs/run-2/retry"),
+        ("POST", "/runs/run-2/fork"),
+        ("DELETE", "/runs/run-2"),
+        ("GET", "/runs/run-1/history"),
+        ("GET", "/runs"),
         ("GET", "/health"),
     ]
 )
@@ -70,13 +80,30 @@ START = st.fixed_dictionaries(
         "tenant": TEXT | JSON,
     },
 )
-BODIES = st.none() | TEXT | (JSON | START).map(json.dumps) | JSON
+OPERATOR = st.fixed_dictionaries(
+    {},
+    optional={
+        "reason": TEXT | JSON,
+        "data": JSON,
+        "definition": TEXT | st.just("latest") | JSON,
+        "version": st.integers() | JSON,
+        "workflowId": TEXT | JSON,
+    },
+)
+BODIES = st.none() | TEXT | (JSON | START | OPERATOR).map(json.dumps) | JSON
+QUERY = st.dictionaries(
+    st.sampled_from(["workflow", "status", "since", "until", "tag", "limit", "cursor", "after"]),
+    TEXT | st.integers().map(str) | st.sampled_from(["wait", "active", "2026-03-02", "9999-12-31T23:59Z", "IyM", "a=b"]),
+    max_size=4,
+)
 HEADERS = st.dictionaries(
     TEXT | st.sampled_from(["Idempotency-Key", "if-none-match", "content-type"]), TEXT | JSON, max_size=3
 )
 
 
-def _event(route: tuple[object, object], body: object, headers: object, encoded: object) -> dict[str, object]:
+def _event(
+    route: tuple[object, object], body: object, headers: object, encoded: object, query: object = None
+) -> dict[str, object]:
     method, path = route
     return {
         "version": "2.0",
@@ -85,14 +112,22 @@ def _event(route: tuple[object, object], body: object, headers: object, encoded:
         "requestContext": {"http": {"method": method, "path": path}},
         "body": body,
         "isBase64Encoded": encoded,
+        "queryStringParameters": query,
     }
 
 
 WELL_FORMED = st.builds(
-    _event, ROUTES | st.tuples(st.sampled_from(["GET", "POST"]), PATHS), BODIES, HEADERS, st.booleans()
+    _event,
+    ROUTES | st.tuples(st.sampled_from(["GET", "POST", "DELETE"]), PATHS),
+    BODIES,
+    HEADERS,
+    st.booleans(),
+    st.none() | QUERY,
 )
-ANY = st.builds(_event, st.tuples(JSON, JSON | PATHS), BODIES | JSON, HEADERS | JSON, JSON) | st.dictionaries(
-    st.sampled_from(["rawPath", "headers", "requestContext", "body", "isBase64Encoded"]), JSON
+ANY = st.builds(
+    _event, st.tuples(JSON, JSON | PATHS), BODIES | JSON, HEADERS | JSON, JSON, QUERY | JSON
+) | st.dictionaries(
+    st.sampled_from(["rawPath", "headers", "requestContext", "body", "isBase64Encoded", "queryStringParameters"]), JSON
 )
 
 _OPTIONS = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)

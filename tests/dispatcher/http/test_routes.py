@@ -217,7 +217,12 @@ BODIES = {
     "nested deeply": b'{"input": ' + b"[" * 200 + b"]" * 200 + b"}",
     "two documents": b"{}{}",
 }
-WRITES = ["/workflows/wait/runs", "/runs/run-1/signals/go", "/runs/run-1/resume", "/webhooks/{token}"]
+WRITES = [
+    "/workflows/wait/runs",
+    "/runs/run-1/signals/go",
+    *(f"/runs/run-1/{call}" for call in ("resume", "pause", "cancel", "retry", "fork")),
+    "/webhooks/{token}",
+]
 
 
 @pytest.mark.parametrize("path", WRITES)
@@ -245,7 +250,9 @@ IDS = ["a%2Fb", "a%20b", "%7E", "a~b", "%2e%2e", "%00", "r" * 200, "%F0%9D%84%9E
     ("method", "path", "named"),
     [
         ("GET", "/runs/{}", "path.id"),
-        ("POST", "/runs/{}/resume", "path.id"),
+        ("DELETE", "/runs/{}", "path.id"),
+        ("GET", "/runs/{}/history", "path.id"),
+        *[("POST", f"/runs/{{}}/{call}", "path.id") for call in ("resume", "pause", "cancel", "retry", "fork")],
         ("POST", "/runs/{}/signals/go", "path.id"),
         ("POST", "/runs/run-1/signals/{}", "path.signal"),
         ("POST", "/workflows/{}/runs", "path.name"),
@@ -261,8 +268,8 @@ def test_every_id_in_a_path_is_checked_before_use(loop: MotoLoop, method: str, p
 
 NOWHERE = [
     "/",
-    "/runs",
-    "/runs/",
+    "/run",
+    "/runs//",
     "/runs//resume",
     "/runs/run-1/nothing",
     "/workflows",
@@ -281,8 +288,15 @@ def test_where_there_is_nothing(loop: MotoLoop) -> None:
 
 NOT_TAKEN = [
     ("GET", "/workflows/wait/runs", "POST"),
-    ("DELETE", "/runs/run-1", "GET"),
-    ("POST", "/runs/run-1", "GET"),
+    ("POST", "/runs", "GET"),
+    ("DELETE", "/runs/", "GET"),
+    ("PUT", "/runs/run-1", "GET, DELETE"),
+    ("POST", "/runs/run-1", "GET, DELETE"),
+    ("POST", "/runs/run-1/history", "GET"),
+    ("GET", "/runs/run-1/pause", "POST"),
+    ("GET", "/runs/run-1/cancel", "POST"),
+    ("DELETE", "/runs/run-1/retry", "POST"),
+    ("PUT", "/runs/run-1/fork", "POST"),
     ("GET", "/runs/run-1/resume", "POST"),
     ("PUT", "/runs/run-1/signals/go", "POST"),
     ("PATCH", "/webhooks/a.b", "POST, GET"),

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import pytest
 
-from dispatcher.bootstrap import Adapters, App
-from dispatcher.front_door import PayloadTooLargeForRun, StartRequest
-from dispatcher.limits import ITEM_BYTES_MAX
-from dispatcher.memory import InMemoryRunStore, InMemoryStepQueue
-from dispatcher.messages import Delivery, decode
+from dispatcher.front_door import PayloadTooLargeForRun
+from dispatcher.limits import ITEM_BYTES_MAX, REQUEST_BODY_BYTES_MAX
 from engine import Status
+from engine.limits import ERROR_CHARACTERS_MAX
 from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
+from tests.dispatcher.memory_loop import MemoryLoop
 from tests.dispatcher.moto_loop import MotoLoop
-from tests.dispatcher.settings import SETTINGS, NoSecret
 from tests.dispatcher.values import incompressible
-from tests.dispatcher.virtual_time import DAY, MINUTE, VirtualTime
-
-TOO_LARGE = incompressible(ITEM_BYTES_MAX + 1024)
-
-# Each fits an item, both together do not. (moto counts bytes as base64, so its items hold a quarter less.)
-LARGE = incompressible(160 * 1024)
-ALSO_LARGE = incompressible(210 * 1024, "also")
+from tests.dispatcher.virtual_time import DAY, VirtualTime
 
 NOT_JSON = {
     "NaN": math.nan,
@@ -76,44 +69,18 @@ def test_odd_values_pass_through_unchanged(new_loop: NewLoop, value: Any) -> Non
     assert loop.ask("GET", "/runs/run-1").body["output"] == value
 
 
-def test_a_result_larger_than_an_item_fails_the_run(new_loop: NewLoop) -> None:
-    """PayloadTooLarge, recorded in the history, by a commit of the version before; never retried."""
-    loop = new_loop(examples.returning(TOO_LARGE))
-    loop.start("returning")
-    loop.settle()
-    assert _failed_with(loop) == "PayloadTooLarge"
-    assert loop.head().version == 1
-    assert loop.executed() == {"value": 1}
-    assert loop.failures == 0
-
-
-def test_an_error_longer_than_an_item_fails_the_run(new_loop: NewLoop) -> None:
-    """An exception's text is a value as well."""
-    loop = new_loop(examples.raising(examples.Unavailable(TOO_LARGE)))
+def test_an_error_longer_than_an_item_is_cut(new_loop: NewLoop) -> None:
+    """An exception's text is kept in the head: its beginning is, and its length is told."""
+    text = incompressible(ITEM_BYTES_MAX)
+    loop = new_loop(examples.raising(examples.Unavailable(text)))
     loop.start("raising")
     loop.settle()
-    assert loop.snapshot().status is Status.FAILED
+    assert _failed_with(loop) == "Unavailable"
+    error = loop.snapshot().error
+    assert error is not None
+    assert text[:ERROR_CHARACTERS_MAX] in str(error.error)
+    assert f"{len(text)} characters" in str(error.error)
     assert loop.failures == 0
-
-
-def test_a_run_grown_to_the_limit_still_says_why_it_failed(time: VirtualTime) -> None:
-    """Each result fits, all of them do not: the commit that closes the run has room of its own.
-
-    In memory, since moto counts an item's old body beside its new one.
-    """
-    registry = examples.growing(incompressible(30 * 1024))
-    queue = InMemoryStepQueue(lambda: time.now_ms)
-    app = App(SETTINGS, Adapters(InMemoryRunStore(), queue, NoSecret()), registry)
-    app.front_door.start(StartRequest(workflow="growing", workflow_id="run-1"))
-    while messages := queue.receive():
-        for message in messages:
-            app.dispatcher.deliver(Delivery(message.message_id, message.receive_count, decode(message.body)))
-            queue.delete(message.message_id)
-    snapshot = app.front_door.show("run-1").snapshot
-    assert snapshot.status is Status.FAILED
-    assert snapshot.error is not None
-    assert snapshot.error.error_type == "PayloadTooLarge"
-    assert snapshot.version > 8
 
 
 @pytest.mark.parametrize("kind", ["sleep", "timeout"])
@@ -130,49 +97,37 @@ def test_a_wait_beyond_the_year_9999_is_refused(new_loop: NewLoop, kind: str) ->
     assert "9999" in str(error.error)
 
 
-def test_a_signal_too_large_beside_what_the_run_holds_fails_it(new_loop: NewLoop) -> None:
-    """Head and payload fit alone, not together: the run fails and says so, and the payload is not lost."""
-    loop = new_loop(examples.big_wait(LARGE))
-    loop.start("big-wait")
-    loop.settle()
-    assert loop.snapshot().status is Status.PAUSED
-    loop.new_process().front_door.signal("run-1", "go", ALSO_LARGE, idempotency_key="a")
-    loop.settle()
-    assert _failed_with(loop) == "PayloadTooLarge"
-    assert loop.failures == 0
-    assert len([item for item in loop.items() if item["sk"]["S"].startswith("inbox#")]) == 1
-
-
-def test_a_payload_too_large_for_a_failed_attempt_fails_the_run(new_loop: NewLoop) -> None:
-    """The payload must stay in the head until its step succeeds; where it cannot, the run fails and says so."""
-    loop = new_loop(examples.big_wait(LARGE, fails=True))
-    loop.start("big-wait")
-    loop.settle()
-    loop.new_process().front_door.signal("run-1", "go", ALSO_LARGE, idempotency_key="a")
-    loop.settle()
-    assert _failed_with(loop) == "PayloadTooLarge"
-    assert loop.failures == 0
-
-
-def test_an_input_too_large_starts_nothing(new_loop: NewLoop) -> None:
-    """Nothing but the definition is written, nothing is sent."""
+def test_tags_larger_than_an_item_start_nothing(new_loop: NewLoop) -> None:
+    """What is not a value of its own stays in the head: 413, nothing of the run is written, nothing sent."""
     loop = new_loop(examples.chain(1))
-    with pytest.raises(PayloadTooLargeForRun, match="pass a reference"):
-        loop.app.front_door.start(StartRequest(workflow="chain", input=TOO_LARGE, workflow_id="run-1"))
+    body = {"workflowId": "run-1", "tags": {"note": incompressible(ITEM_BYTES_MAX + 1024)}}
+    answer = loop.http("POST", "/workflows/chain/runs", body)
+    assert answer.status == 413, answer.body
     assert not [item for item in loop.items() if item["pk"]["S"].startswith("run#")]
     assert loop.queued() == 0
 
 
-def test_a_signal_too_large_writes_nothing(new_loop: NewLoop) -> None:
-    """Neither inbox nor mark nor message."""
-    loop = new_loop(examples.wait())
-    loop.start("wait")
+def test_a_run_filled_to_the_limit_still_says_why_it_ended(time: VirtualTime) -> None:
+    """Its tags leave no room for a result: PayloadTooLarge is recorded, in the room kept for closing; no retry.
+
+    In memory, since moto counts an item's old body beside its new one.
+    """
+    loop = MemoryLoop(examples.returning(incompressible(200)), time)
+    text = incompressible(ITEM_BYTES_MAX)
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        try:
+            loop.start("returning", run=f"probe-{middle:06d}", tags={"note": text[:middle]})
+            fits = middle
+        except PayloadTooLargeForRun:
+            too_long = middle
+    loop.start("returning", run="probe-fits--", tags={"note": text[:fits]})
     loop.settle()
-    before = loop.items()
-    with pytest.raises(PayloadTooLargeForRun, match="pass a reference"):
-        loop.app.front_door.signal("run-1", "go", TOO_LARGE, idempotency_key=None)
-    assert loop.items() == before
-    assert loop.queued() == 0
+    head = loop.head("probe-fits--")
+    assert (head.snapshot.status, head.version) == (Status.FAILED, 1)
+    assert head.snapshot.error is not None
+    assert head.snapshot.error.error_type == "PayloadTooLarge"
 
 
 @pytest.mark.parametrize(
@@ -181,20 +136,34 @@ def test_a_signal_too_large_writes_nothing(new_loop: NewLoop) -> None:
         ("POST", "/workflows/wait/runs"),
         ("POST", "/runs/run-1/signals/go"),
         ("POST", "/runs/run-1/resume"),
+        ("POST", "/runs/run-1/retry"),
         ("POST", "/webhooks/{token}"),
     ],
 )
 def test_a_request_too_large_is_refused(new_loop: NewLoop, method: str, path: str) -> None:
-    """413 for a body over 256 KB, whichever the route; nothing is written."""
+    """413 for a body over 4 MiB, whichever the route; nothing is written."""
     loop = new_loop(examples.wait())
     loop.start("wait")
     loop.settle()
     path = path.format(token=loop.token())
     before = loop.items()
-    answer = loop.http(method, path, b'"' + b"x" * (256 * 1024) + b'"')
+    answer = loop.http(method, path, b'"' + b"x" * (REQUEST_BODY_BYTES_MAX - 1) + b'"')
     assert (answer.status, answer.body["title"]) == (413, "Content too large")
     assert loop.items() == before
     assert loop.queued() == 0
+
+
+def test_a_request_as_large_as_it_may_be_is_taken(new_loop: NewLoop) -> None:
+    """4 MiB to the byte: started, and read by the run."""
+    loop = new_loop(examples.choice())
+    empty = json.dumps({"workflowId": "run-1", "input": {"n": 1, "text": ""}}).encode()
+    text = incompressible(REQUEST_BODY_BYTES_MAX // 2)[: REQUEST_BODY_BYTES_MAX - len(empty)]
+    body = empty.replace(b'"text": ""', b'"text": "' + text.encode() + b'"')
+    assert len(body) == REQUEST_BODY_BYTES_MAX
+    assert loop.http("POST", "/workflows/choice/runs", body).status == 202
+    loop.settle()
+    assert loop.snapshot().status is Status.COMPLETED
+    assert loop.ask("GET", "/runs/run-1").body["input"] == {"n": 1, "text": text}
 
 
 def test_a_run_that_never_ends_is_ended(new_loop: NewLoop) -> None:
@@ -215,37 +184,3 @@ def test_the_cap_counts_steps_not_messages(new_loop: NewLoop, per_invocation: in
     loop.settle()
     assert loop.snapshot().version == 8
     assert sum(loop.executed().values()) == 7
-
-
-def test_several_steps_a_message(new_loop: NewLoop) -> None:
-    """Each step is committed, one message is sent at the end: seven steps, three messages."""
-    loop = new_loop(examples.chain(7), steps_per_invocation=3)
-    loop.start("chain")
-    loop.settle()
-    assert loop.snapshot().output == list("abcdefg")
-    assert loop.deliveries == 3
-    assert loop.tap.versions_written() == list(range(8))
-    assert len([call for call in loop.tap.calls if call.operation == "SendMessage"]) == 3
-
-
-def test_another_step_only_while_there_is_time(new_loop: NewLoop) -> None:
-    """A step that used up the function's time is the last of its message: the rest goes by the queue."""
-    loop = new_loop(examples.chain(3), steps_per_invocation=3)
-    loop.start("chain")
-    loop.tap.on("UpdateItem", "after", lambda _call: loop.time.pass_by(25_000))
-    loop.deliver()
-    assert loop.head().version == 1
-    assert loop.queued() == 1
-    loop.settle()
-    assert loop.snapshot().status is Status.COMPLETED
-
-
-def test_a_wait_ends_a_message(new_loop: NewLoop) -> None:
-    """A run that waits is not stepped on, however many steps a message may make."""
-    loop = new_loop(examples.wait(timeout_ms=MINUTE), steps_per_invocation=10)
-    loop.start("wait")
-    loop.deliver_all()
-    assert loop.snapshot().status is Status.PAUSED
-    assert loop.executed() == {"before": 1, "wait": 1}
-    loop.advance(MINUTE)
-    assert loop.snapshot().output == {"late": True}

@@ -11,7 +11,7 @@ from dispatcher.bootstrap import Adapters, App
 from dispatcher.due import shard_of
 from dispatcher.front_door import StartRequest
 from dispatcher.limits import SWEEP_GRACE_MS, SWEEP_MARKS_PER_PAGE, SWEEP_TIME_MAX_MS
-from dispatcher.memory import InMemoryRunStore, InMemoryStepQueue
+from dispatcher.memory import InMemoryBucket, InMemoryRunStore, InMemoryStepQueue
 from dispatcher.ports import DueMark
 from dispatcher.table_schema import DUE_SHARDS, due_shard
 from engine import Status
@@ -383,7 +383,11 @@ class _SlowStore(InMemoryRunStore):
 def _crowded(time: VirtualTime, *, takes_ms: int) -> tuple[App, _SlowStore, int, int]:
     """Started runs, two pages and a half in one shard and one in another; the app, its store, these shards."""
     store = _SlowStore(time, takes_ms)
-    app = App(SETTINGS, Adapters(store, InMemoryStepQueue(lambda: time.now_ms), NoSecret()), examples.chain(1))
+    app = App(
+        SETTINGS,
+        Adapters(store, InMemoryStepQueue(lambda: time.now_ms), InMemoryBucket(), NoSecret()),
+        examples.chain(1),
+    )
     crowded = shard_of("run-0", DUE_SHARDS)
     full = (f"run-{n}" for n in count() if shard_of(f"run-{n}", DUE_SHARDS) == crowded)
     other = next(f"run-{n}" for n in count() if shard_of(f"run-{n}", DUE_SHARDS) != crowded)

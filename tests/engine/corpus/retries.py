@@ -205,7 +205,8 @@ RETRIES = (
         status="completed",
         executed="begin try try",
         events=(Retry(),),
-        output={"attempt": 1, "visit": 2},
+        output={"attempt": 2, "visit": 1},
+        waits_ms=(7,),
     ),
     Shape(
         name="input that breaks its schema is not retried",

@@ -1,0 +1,204 @@
+"""The routes that list: runs, newest first, and what became of one of them, in order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from dispatcher.archive import Archive
+from dispatcher.head import Head, OperatorCall, hold_to_json
+from dispatcher.history import Entry
+from dispatcher.http_request import Request, Response, response_of
+from dispatcher.limits import HISTORY_PAGE_ENTRIES, HISTORY_PAGE_ENTRIES_MAX, LIST_LIMIT_MAX
+from dispatcher.ports import RunQuery, RunStore
+from dispatcher.problems import RequestFault
+from dispatcher.runs import RunNotFound
+from engine import Status
+from engine.errors import Fault
+from engine.json_value import JsonObject, JsonValue, read_value
+
+
+class ListingRoutes:
+    """Answers who looks for runs."""
+
+    def __init__(self, store: RunStore, archive: Archive) -> None:
+        self._store = store
+        self._archive = archive
+
+    def routes(self) -> Sequence[tuple[str, str, Callable[[Request], Response]]]:
+        """Method, path and what answers there."""
+        return (("GET", "/runs", self._list), ("GET", "/runs/{id}/history", self._history))
+
+    def _list(self, request: Request) -> Response:
+        query = _Query(request)
+        asked = RunQuery(
+            workflow=query.text("workflow"),
+            status=query.status(),
+            since_ms=query.moment_ms("since") or 0,
+            until_ms=query.moment_ms("until"),
+            limit=query.count("limit", 50, most=LIST_LIMIT_MAX),
+            cursor=query.text("cursor"),
+        )
+        tag = query.text("tag")
+        query.check()
+        page = self._store.find(asked)
+        heads = (self._store.load(workflow_id) for workflow_id in page.workflow_ids)
+        # The index is a little behind: the head has the last word.
+        runs: list[JsonValue] = [
+            _summary(head)
+            for head in heads
+            if head is not None and _has_tag(head, tag) and asked.status in {None, head.snapshot.status}
+        ]
+        return response_of(200, {"runs": runs, "cursor": page.cursor})
+
+    def _history(self, request: Request) -> Response:
+        query = _Query(request)
+        after = query.count("after", 0, least=0)
+        limit = query.count("limit", HISTORY_PAGE_ENTRIES, most=HISTORY_PAGE_ENTRIES_MAX)
+        query.check()
+        workflow_id = request.parameters["id"]
+        head = self._archive.load(workflow_id)
+        if head is None:
+            raise RunNotFound(f"there is no run {workflow_id!r}")
+        placed = list(self._archive.placed_entries(head, after=after, limit=limit))
+        last = placed[-1].version if placed else after
+        calls = [call for call in self._store.operator_calls(workflow_id) if call.kind in {"hold", "release", "fork"}]
+        entries: list[JsonValue] = list(
+            itertools.chain(
+                _calls_at(calls, 0) if after == 0 else (),
+                *((_entry(place.version, place.entry), *_calls_at(calls, place.version)) for place in placed),
+            )
+        )
+        return response_of(
+            200,
+            {
+                "workflowId": workflow_id,
+                "version": head.version,
+                "entries": entries,
+                "after": last if last < head.version else None,
+            },
+        )
+
+
+class _Query:
+    """Reads the query of a request, and remembers what was wrong with each part of it."""
+
+    def __init__(self, request: Request) -> None:
+        self._values = request.query
+        self._faults: list[Fault] = []
+
+    def text(self, name: str) -> str | None:
+        return self._values.get(name) or None
+
+    def status(self) -> Status | None:
+        value = self.text("status")
+        if value is not None and value not in set(Status):
+            self._fault("status", value, f"one of {', '.join(Status)}")
+            return None
+        return None if value is None else Status(value)
+
+    def count(self, name: str, default: int, *, least: int = 1, most: int | None = None) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdecimal()) or len(value) > 15 or int(value) < least:  # noqa: PLR2004
+            self._fault(name, value, f"a whole number of {least} or more")
+            return default
+        return int(value) if most is None else min(int(value), most)
+
+    def moment_ms(self, name: str) -> int | None:
+        value = self.text(name)
+        if value is None:
+            return None
+        if value.isascii() and value.isdecimal() and len(value) <= 13:  # noqa: PLR2004  (until the year 2286)
+            return int(value)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self._fault(name, value, "epoch milliseconds or an ISO 8601 time")
+            return None
+        return max(round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+
+    def check(self) -> None:
+        """Raises RequestFault with every fault there was."""
+        if self._faults:
+            raise RequestFault(400, "the query cannot be read", self._faults)
+
+    def _fault(self, name: str, value: str, remedy: str) -> None:
+        self._faults.append(Fault(f"query.{name}", f"{value!r} is not valid; it must be {remedy}"))
+
+
+def _has_tag(head: Head, tag: str | None) -> bool:
+    if tag is None:
+        return True
+    name, _, value = tag.partition("=")
+    tags = head.snapshot.tags or {}
+    return name in tags and value in {"", tags[name]}
+
+
+def _summary(head: Head) -> JsonObject:
+    snapshot = head.snapshot
+    document: JsonObject = {
+        "workflowId": head.workflow_id,
+        "workflow": snapshot.definition.name if snapshot.definition is not None else None,
+        "status": snapshot.status.value,
+        "currentNodeId": snapshot.current_node_id,
+        "version": head.version,
+        "startedAt": head.started_at_ms,
+        "lastStartedAt": snapshot.last_started_at,
+    }
+    if head.hold is not None and not snapshot.status.terminal:
+        document["held"] = hold_to_json(head.hold)
+    if snapshot.tags:
+        document["tags"] = dict(snapshot.tags)
+    if snapshot.tenant is not None:
+        document["tenant"] = snapshot.tenant
+    return document
+
+
+def _entry(version: int, entry: Entry) -> JsonObject:
+    document: JsonObject = {
+        "version": version,
+        "at": entry.at_ms,
+        "kind": _kind(entry),
+        "nodeId": entry.node_id,
+        "status": entry.status.value,
+        "durationMs": entry.duration_ms,
+    }
+    if entry.has_result:
+        document["attempt"] = entry.attempt
+        if entry.error is None:
+            document["output"] = read_value(entry.output)
+    for name, text in (
+        ("error", entry.error),
+        ("errorType", entry.error_type),
+        ("resumedBy", entry.resumed),
+        ("signal", entry.signal),
+        ("actor", entry.actor),
+        ("reason", entry.reason),
+    ):
+        if text is not None:
+            document[name] = text
+    return document
+
+
+def _kind(entry: Entry) -> str:
+    if entry.status is Status.CANCELLED:
+        return "cancelled"
+    if not entry.has_result:
+        return "retried" if entry.status is Status.ERROR else "paused"
+    if entry.error is None:
+        return "succeeded"
+    return {Status.ERROR: "rescheduled", Status.FAILED: "failed"}.get(entry.status, "caught")
+
+
+def _calls_at(calls: Sequence[OperatorCall], version: int) -> Iterator[JsonObject]:
+    for call in calls:
+        if call.version == version:
+            document: JsonObject = {"version": version, "at": call.at_ms, "kind": call.kind, "actor": call.actor}
+            if call.reason is not None:
+                document["reason"] = call.reason
+            if call.target is not None:
+                document["target"] = call.target
+            yield document

@@ -1,0 +1,286 @@
+"""The table of grants against the calls that the functions' code really makes, each listened to on its own.
+
+A call without its grant would be seen on Lambda alone, and perhaps only on the day of an outage; a grant without its
+call is one too many.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+from botocore.model import OperationModel
+from moto import mock_aws
+
+from dispatcher import table_schema
+from dispatcher.bootstrap import App, aws_adapters
+from dispatcher.dead_letter_handler import handle_dead_letters
+from dispatcher.queue_handler import handle_batch
+from dispatcher.settings import Settings
+from dispatcher.sweep_handler import handle_schedule
+from engine import Registry, Step
+from engine.json_value import JsonValue
+from infra.grants import DEAD_LETTERS, DISPATCHER, FRONT_DOOR, SWEEP, Grants, Resource
+from local.front import http_event
+from local.poller import FunctionContext
+from local.provision import PARKED_QUEUE_NAME, TABLE_NAME, provision
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+Call = tuple[Resource, str]
+
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+
+INDEXES: Final = {
+    table_schema.DUE_INDEX: Resource.DUE_INDEX,
+    table_schema.STATUS_INDEX: Resource.STATUS_INDEX,
+    table_schema.WORKFLOW_INDEX: Resource.WORKFLOW_INDEX,
+}
+
+# The permission is not always called as the operation is (Service Authorization Reference).
+ACTIONS_OF_S3: Final = {"ListObjectsV2": "ListBucket", "DeleteObjects": "DeleteObject"}
+
+
+class Unheard:
+    """Clients of the emulation that runs in this process."""
+
+    def __init__(self) -> None:
+        self._session = boto3.session.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+        )
+
+    def dynamodb(self) -> DynamoDBClient:
+        """A DynamoDB client."""
+        return self._session.client("dynamodb")
+
+    def sqs(self) -> SQSClient:
+        """An SQS client."""
+        return self._session.client("sqs")
+
+    def s3(self) -> S3Client:
+        """An S3 client."""
+        return self._session.client("s3")
+
+    def cloudwatch(self) -> CloudWatchClient:
+        """A CloudWatch client."""
+        return self._session.client("cloudwatch")
+
+    def secretsmanager(self) -> SecretsManagerClient:
+        """A Secrets Manager client."""
+        return self._session.client("secretsmanager")
+
+
+class Heard(Unheard):
+    """The same, whose calls are noted as what IAM would ask for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: set[Call] = set()
+        self._session.events.register("before-parameter-build", self._note)
+
+    def _note(self, params: Any, model: OperationModel, **_: object) -> None:
+        self.calls |= needed(model.service_model.service_name, model.name, params)
+
+
+def needed(service: str, operation: str, params: Any) -> set[Call]:
+    """What IAM asks for of one call."""
+    if service == "dynamodb":
+        assert operation == "TransactWriteItems" or params["TableName"] == TABLE_NAME
+        writes = [write for item in params.get("TransactItems", ()) for write in item]
+        if writes:
+            return {(Resource.TABLE, f"dynamodb:{write}Item") for write in writes}
+        resource = INDEXES[params["IndexName"]] if "IndexName" in params else Resource.TABLE
+    elif service == "s3":
+        keys = [item["Key"] for item in params.get("Delete", {}).get("Objects", ())] or [params.get("Key")]
+        resource = Resource.BUCKET if keys == [None] else Resource.RUN_OBJECTS
+        operation = ACTIONS_OF_S3.get(operation, operation)
+    elif service == "sqs":
+        is_parked = params["QueueUrl"].endswith(f"/{PARKED_QUEUE_NAME}")
+        resource = Resource.PARKED_QUEUE if is_parked else Resource.QUEUE
+    else:
+        resource = {"secretsmanager": Resource.WEBHOOK_SECRET, "cloudwatch": Resource.METRICS}[service]
+    return {(resource, f"{service}:{operation}")}
+
+
+def registry() -> Registry:
+    """A workflow that uses all a step may use, one that ends by a signal, and one that fails."""
+    found = Registry()
+
+    @found.node("grants:link")
+    def link(_data: JsonValue, step: Step) -> JsonValue:
+        return {"link": step.callback_url, "noise": noise(2_000)}
+
+    @found.node("grants:fail")
+    def fail(_data: JsonValue) -> JsonValue:
+        raise ValueError("as always")
+
+    wait = {"id": "wait", "type": "core:wait", "data": {"signal": "go"}}
+    found.add(
+        {
+            "name": "journey",
+            "nodes": [
+                {"id": "read", "type": "core:set", "data": {"copy": "{{ run.input }}"}},
+                {"id": "link", "type": "grants:link"},
+                wait,
+                {"id": "end", "type": "core:set"},
+            ],
+            "edges": [
+                {"source": "read", "target": "link"},
+                {"source": "link", "target": "wait"},
+                {"source": "wait", "target": "end"},
+            ],
+        }
+    )
+    found.add({"name": "waits", "nodes": [wait]})
+    found.add({"name": "fails", "nodes": [{"id": "fail", "type": "grants:fail"}]})
+    return found
+
+
+def noise(size_bytes: int) -> str:
+    """Text that no compression makes smaller than its bytes, the same each time."""
+    return random.Random(size_bytes).randbytes(size_bytes).hex()  # noqa: S311
+
+
+class Deployment:
+    """The four functions over one table, each with clients of its own, and a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1_772_442_000_000
+        resources = provision(Unheard(), signing_secret="whsec_test")
+        self._settings = Settings.from_env(resources.environment("https://api.test", "tests:registry"))
+        self.heard: dict[str, set[Call]] = {}
+        self._front_door = self._function("front door")
+        self._dispatcher = self._function("dispatcher")
+        self._sweep = self._function("sweep")
+        self._dead_letters = self._function("dead letters")
+
+    def _function(self, name: str) -> App:
+        clients = Heard()
+        self.heard[name] = clients.calls
+        settings = replace(self._settings, retention_days=1)
+        adapters = replace(aws_adapters(settings, clients), now_ms=lambda: self.now_ms)
+        return App(settings, adapters, registry())
+
+    def http(self, method: str, target: str, body: object = None, status: int = 202) -> Any:
+        """One request, answered as expected."""
+        data = b"" if body is None else json.dumps(body).encode()
+        now = datetime.fromtimestamp(self.now_ms / 1000, tz=UTC)
+        answer: Any = self._front_door.http_api.handle(http_event(method, target, {}, data, request_id="r", now=now))
+        assert answer["statusCode"] == status, answer["body"][:200]
+        return json.loads(answer["body"])
+
+    def start(self, workflow: str, run: str, run_input: JsonValue = None) -> None:
+        """Starts a run and forgets its message."""
+        self.http("POST", f"/workflows/{workflow}/runs", {"workflowId": run, "input": run_input})
+
+    def continuation(self, run: str) -> str:
+        """The message that a run goes on by now."""
+        return json.dumps({"workflowId": run, "version": self.http("GET", f"/runs/{run}", status=200)["version"]})
+
+    def deliver(self, body: str) -> None:
+        """A message to the dispatcher."""
+        assert handle_batch(self._dispatcher, event(body), FunctionContext()) == {"batchItemFailures": []}
+
+    def deliver_dead(self, body: str) -> None:
+        """A message to the dead-letter function."""
+        assert handle_dead_letters(self._dead_letters, event(body), FunctionContext()) == {"batchItemFailures": []}
+
+    def signal(self, run: str) -> None:
+        """A signal, taken."""
+        self.http("POST", f"/runs/{run}/signals/go", {"noise": noise(2_000)})
+        self.deliver(json.dumps({"workflowId": run, "wake": True}))
+
+    def sweep(self, *, after_ms: int) -> None:
+        """Time goes by, then the sweep comes."""
+        self.now_ms += after_ms
+        handle_schedule(self._sweep)
+
+
+def event(body: str) -> dict[str, object]:
+    """A batch of one message, delivered for the first time."""
+    return {"Records": [{"messageId": uuid.uuid4().hex, "body": body}]}
+
+
+@pytest.fixture(scope="module")
+def heard() -> Iterator[dict[str, set[Call]]]:
+    """What each function asked of AWS in the course of some runs' lives."""
+    with mock_aws():
+        deployment = Deployment()
+        live_and_be_removed(deployment)
+        fail_and_be_retried(deployment)
+        expire(deployment)
+        be_lost(deployment)
+        yield deployment.heard
+
+
+def live_and_be_removed(deployment: Deployment) -> None:
+    """A run with values of every size, looked at, held, signalled, forked, cancelled and removed."""
+    deployment.start("journey", "run-1", noise(500_000))
+    for _ in range(3):
+        deployment.deliver(deployment.continuation("run-1"))
+    for target in ("/health", "/runs?workflow=journey", "/runs?status=paused", "/runs/run-1", "/runs/run-1/history"):
+        deployment.http("GET", target, status=200)
+    deployment.http("POST", "/runs/run-1/fork", {"workflowId": "fork-1"})
+    deployment.http("POST", "/runs/run-1/pause")
+    deployment.http("POST", "/runs/run-1/resume")
+    deployment.signal("run-1")
+    for run in ("run-1", "fork-1"):
+        deployment.http("POST", f"/runs/{run}/cancel")
+    deployment.http("DELETE", "/runs/run-1", status=409)
+    for run in ("fork-1", "run-1"):
+        assert deployment.http("DELETE", f"/runs/{run}", status=200)["removed"]
+
+
+def fail_and_be_retried(deployment: Deployment) -> None:
+    """A run that fails, goes on with other data, and fails again."""
+    deployment.start("fails", "run-2")
+    deployment.deliver(deployment.continuation("run-2"))
+    deployment.http("POST", "/runs/run-2/retry", {"data": {"a": 1}})
+    deployment.deliver(deployment.continuation("run-2"))
+
+
+def expire(deployment: Deployment) -> None:
+    """Runs that end by a signal and are removed when their time has come: by the dispatcher, or by a dead letter."""
+    for run in ("run-3", "run-4"):
+        deployment.start("waits", run, noise(500_000))
+        deployment.deliver(deployment.continuation(run))
+        deployment.signal(run)
+    deployment.sweep(after_ms=10 * MINUTE_MS)
+    deployment.sweep(after_ms=2 * DAY_MS)
+    deployment.deliver(deployment.continuation("run-3"))
+    deployment.deliver_dead(deployment.continuation("run-4"))
+    for run in ("run-3", "run-4"):
+        deployment.http("GET", f"/runs/{run}", status=404)
+
+
+def be_lost(deployment: Deployment) -> None:
+    """A run whose message was lost, one whose message was given up, and messages that are none."""
+    deployment.start("journey", "run-5")
+    for _ in range(3):
+        deployment.sweep(after_ms=10 * MINUTE_MS)
+    deployment.deliver_dead(deployment.continuation("run-5"))
+    deployment.deliver_dead("nonsense")
+    deployment.deliver("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("function", "grants"),
+    [("front door", FRONT_DOOR), ("dispatcher", DISPATCHER), ("sweep", SWEEP), ("dead letters", DEAD_LETTERS)],
+)
+def test_a_function_is_granted_what_it_calls(heard: dict[str, set[Call]], function: str, grants: Grants) -> None:
+    """All of it, and no more."""
+    granted = {(resource, action) for resource, actions in grants.items() for action in actions}
+    assert heard[function] == granted

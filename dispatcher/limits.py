@@ -69,7 +69,7 @@ REQUEST_BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 """Largest request body of the HTTP API: a synchronous call of Lambda takes 6 MB, which base64 makes 4.5."""
 
 CONFLICT_TRIES: Final = 3
-"""Tries of a write that meets a transaction under way on the same item, one after the other without a pause."""
+"""Tries of a write that meets a transaction under way on the same item, with a short pause between them."""
 
 INBOX_PAGE_ITEMS: Final = 25
 """Signals read at once while looking for the oldest that matches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dispatcher.errors import calling_aws, error_code
+from dispatcher.errors import Retryable, calling_aws, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,5 +51,9 @@ class S3Bucket:
         with calling_aws():
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix):
                 keys: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
-                if keys:
-                    self._client.delete_objects(Bucket=self._name, Delete={"Objects": keys, "Quiet": True})
+                if not keys:
+                    continue
+                answer = self._client.delete_objects(Bucket=self._name, Delete={"Objects": keys, "Quiet": True})
+                # It answers that it is done, and what it could not do beside it.
+                if left := answer.get("Errors"):
+                    raise Retryable(f"{len(left)} objects of {prefix!r} are left: {left[0].get('Code')}")

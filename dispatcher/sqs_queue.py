@@ -41,7 +41,8 @@ class SqsStepQueue:
         now_ms: Callable[[], int],
     ) -> None:
         self._client = client
-        self._cloudwatch = cloudwatch
+        self._make_cloudwatch = cloudwatch
+        self._cloudwatch: CloudWatchClient | None = None
         self._now_ms = now_ms
         self._queue_url = queue_url
         self._parked_queue_url = parked_queue_url
@@ -73,8 +74,10 @@ class SqsStepQueue:
     def oldest_age_ms(self) -> int:
         """See StepQueue."""
         now = datetime.fromtimestamp(self._now_ms() / 1000, tz=UTC)
+        if self._cloudwatch is None:
+            self._cloudwatch = self._make_cloudwatch()
         with calling_aws():
-            answer = self._cloudwatch().get_metric_statistics(
+            answer = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/SQS",
                 MetricName=_AGE_METRIC,
                 Dimensions=[{"Name": "QueueName", "Value": self._queue_url.rpartition("/")[2]}],

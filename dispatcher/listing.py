@@ -6,12 +6,15 @@ A place in a listing is its sort key there: when the run was started, its workfl
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 
 from dispatcher.errors import InvalidCursor
 from dispatcher.ports import RunPage, RunQuery
 
 _AFTER_ALL = "~"
+
+_PLACE = re.compile(r"[0-9]{13}#[^#]{0,128}#[^#]{1,160}")
 
 
 def bounds(query: RunQuery) -> tuple[str, str]:
@@ -54,6 +57,6 @@ def _place(cursor: str) -> str:
         place = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         place = ""
-    if place.count("#") != 2:  # noqa: PLR2004  (what run_at and workflow_at take apart)
+    if _PLACE.fullmatch(place) is None:
         raise InvalidCursor("cursor: no page of this listing has given it; leave it out to begin anew")
     return place

@@ -116,8 +116,9 @@ class StackSettings(BaseModel):
         Field(
             ge=DISPATCHER_TIMEOUT_SECONDS_MIN,
             le=DISPATCHER_TIMEOUT_SECONDS_MAX,
-            description=f"seconds from {DISPATCHER_TIMEOUT_SECONDS_MIN} to {DISPATCHER_TIMEOUT_SECONDS_MAX}: the queue hides a message six times "
-            "as long, which is how late a crashed step is tried again; a longer node is a wait with a callback",
+            description=f"seconds from {DISPATCHER_TIMEOUT_SECONDS_MIN} to {DISPATCHER_TIMEOUT_SECONDS_MAX}: the queue "
+            "hides a message six times as long, which is how late a crashed step is tried again; a longer node is a "
+            "wait with a callback",
         ),
     ] = 30
 

@@ -48,6 +48,16 @@ def test_a_stack_stops_clean_and_starts_again() -> None:
         _binds(port)
 
 
+def test_how_long_runs_are_kept_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the caller's environment to the functions'; a wrong value is told at once."""
+    monkeypatch.setenv("RETENTION_DAYS", "3")
+    with LocalStack(registry=REGISTRY) as stack:
+        assert stack.environment["RETENTION_DAYS"] == "3"
+    monkeypatch.setenv("RETENTION_DAYS", "soon")
+    with pytest.raises(InvalidSettings, match="RETENTION_DAYS is 'soon'"), LocalStack(registry=REGISTRY):
+        pass
+
+
 def _new_threads(before: set[threading.Thread]) -> set[str]:
     return {thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()}
 

@@ -24,6 +24,7 @@ from dispatcher.history import (
     Owner,
     Reference,
     Segment,
+    bytes_of,
     digest_of,
     marks_from_json,
     packed_json,
@@ -169,10 +170,11 @@ class Archive:
         if loaded is not None and loaded.history.needs_seal:
             fresh = history.tail[len(loaded.history.tail) :]
             history = replace(self._sealed(loaded, owner, objects), tail=fresh)
-        if history.tail:
+        if loaded is not None:
             newest = history.tail[-1]
             newest = newest._replace(output=self.stored(newest.output, owner, objects))
-            history = replace(history, tail=(*history.tail[:-1], newest))
+            tail_bytes = history.tail_bytes + bytes_of(newest)
+            history = replace(history, tail=(*history.tail[:-1], newest), tail_bytes=tail_bytes)
         snapshot, pending = following.snapshot, following.pending
         snapshot = snapshot._replace(input=self.stored(snapshot.input, owner, objects))
         if snapshot.wait is not None:
@@ -180,7 +182,9 @@ class Archive:
             snapshot = snapshot._replace(wait=snapshot.wait._replace(data=data))
         if pending is not None:
             pending = replace(pending, payload=self.stored(pending.payload, owner, objects))
-        return replace(following, snapshot=snapshot, pending=pending, history=history), objects
+        in_bucket = following.in_bucket or any(len(sealed.body) > ITEM_BYTES_MAX for sealed in objects)
+        prepared = replace(following, snapshot=snapshot, pending=pending, history=history, in_bucket=in_bucket)
+        return prepared, objects
 
     def _sealed(self, loaded: Head, owner: Owner, objects: list[Sealed]) -> History:
         history = loaded.history

@@ -75,6 +75,17 @@ class Dispatcher:
         work = self.gathering.gather(delivery)
         if work is not None:
             work = self._after_a_crash(work, delivery)
+        begun_with = None if work is None or delivery.receive_count <= 1 else work.head
+        try:
+            self._execute(work, delivery, deadline_ms)
+        except DispatchError:
+            # The infrastructure failed, not the process: the try that was counted was none of the step's.
+            if begun_with is not None:
+                self._uncount(begun_with)
+            raise
+
+    def _execute(self, work: Work | None, delivery: Delivery, deadline_ms: int | None) -> None:
+        """Parts 2 and 3, as often as there are steps for this message."""
         for steps_left in reversed(range(self.steps_per_invocation)):
             if work is not None:
                 work = self._claimed(work, delivery, deadline_ms)
@@ -110,6 +121,12 @@ class Dispatcher:
             )
             return replace(work, failure=StepError.named("StepCrashed", message))
         return work if self.store.count_try(work.head) else None
+
+    def _uncount(self, head: Head) -> None:
+        try:
+            self.store.count_try(head, by=-1)
+        except DispatchError as error:
+            _LOG.warning("a try stays counted", extra={"workflow_id": head.workflow_id, "reason": str(error)})
 
     def _claimed(self, work: Work, delivery: Delivery, deadline_ms: int | None) -> Work | None:
         """Claims a step that must be executed at most once; whoever comes while it is claimed comes back later."""

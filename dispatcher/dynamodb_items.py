@@ -113,6 +113,7 @@ def head_from_item(item: Mapping[str, AttributeValueTypeDef]) -> Head:
         hold=_hold(item),
         tries=_number(item, "tries") or 0,
         claim_until_ms=_number(item, "claim_until"),
+        removing="removing" in item,
     )
     return decode_body(item["body"]["B"], attributes)
 

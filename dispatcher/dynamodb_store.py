@@ -77,6 +77,7 @@ _MARK_UNCHANGED: Final = f"{DUE_AT} = :seen_mark"
 _MARK_STILL_ABSENT: Final = f"attribute_not_exists({DUE_AT})"
 _NOT_TERMINAL: Final = f"NOT #status IN ({', '.join(f':terminal{i}' for i in range(len(_TERMINAL)))})"
 _NOT_CLAIMED: Final = "attribute_not_exists(claim_id)"
+_NOT_REMOVING: Final = "attribute_not_exists(removing)"
 _HELD: Final = "attribute_exists(held)"
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
@@ -180,7 +181,7 @@ class DynamoDbRunStore:
                     "TableName": self._table_name,
                     "Key": key(run_partition(head.workflow_id), HEAD_SORT_KEY),
                     "UpdateExpression": update,
-                    "ConditionExpression": _VERSION_IS,
+                    "ConditionExpression": f"{_VERSION_IS} AND {_NOT_REMOVING}",
                     "ExpressionAttributeNames": RESERVED,
                     "ExpressionAttributeValues": values,
                 }
@@ -194,9 +195,9 @@ class DynamoDbRunStore:
         own = stored is not None and (stored.version, stored.writer_id) == (head.version, head.writer_id)
         return _under_the_mark_of(stored, head) if own and stored is not None else None
 
-    def count_try(self, head: Head) -> bool:
+    def count_try(self, head: Head, *, by: int = 1) -> bool:
         """See RunStore."""
-        return self._change(head, "ADD tries :one", {":one": {"N": "1"}}) is None
+        return self._change(head, "ADD tries :by", {":by": {"N": str(by)}}) is None
 
     def claim(self, head: Head, *, until_ms: int, claim_id: str) -> bool:
         """See RunStore."""
@@ -275,7 +276,27 @@ class DynamoDbRunStore:
 
     def record(self, workflow_id: str, call: OperatorCall) -> bool:
         """See RunStore."""
-        return self._put_if_absent(call_item(workflow_id, call))
+        failed = self._transact(
+            [
+                {
+                    "Put": {
+                        "TableName": self._table_name,
+                        "Item": call_item(workflow_id, call),
+                        "ConditionExpression": _ABSENT,
+                    }
+                },
+                {
+                    "ConditionCheck": {
+                        "TableName": self._table_name,
+                        "Key": key(run_partition(workflow_id), HEAD_SORT_KEY),
+                        "ConditionExpression": f"{_PRESENT} AND {_NOT_REMOVING}",
+                    }
+                },
+            ]
+        )
+        if failed is not None and failed[1]:
+            raise RunFinished(f"run {workflow_id!r} is removed")
+        return failed is None
 
     def operator_call(self, workflow_id: str, key: str) -> OperatorCall | None:
         """See RunStore."""
@@ -457,6 +478,12 @@ class DynamoDbRunStore:
         for sort_key in keys:
             with calling_aws():
                 self._client.delete_item(TableName=self._table_name, Key=key(run_partition(workflow_id), sort_key))
+
+    def set_removing(self, head: Head, removing: bool) -> bool:
+        """See RunStore."""
+        if removing:
+            return self._change(head, "SET removing = :true", {":true": {"BOOL": True}}) is None
+        return self._change(head, "REMOVE removing", {}) is None
 
     def remove_head(self, head: Head) -> bool:
         """See RunStore."""

@@ -80,6 +80,7 @@ class OperatorCall:
         at_ms: when, epoch milliseconds.
         version: the run's version then.
         target: for a fork, the id of the new run.
+        from_version: for a fork, the version it begins with.
     """
 
     key: str
@@ -89,6 +90,7 @@ class OperatorCall:
     at_ms: int
     version: int
     target: str | None = None
+    from_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,8 @@ class Head:
         hold: an operator's hold, which commits leave as it is.
         tries: executions of this version that were begun by a redelivery.
         claim_until_ms: until when somebody may be executing this version, which is to be executed once.
+        removing: whether the removal of the run has begun.
+        in_bucket: whether the run has ever put a value into the bucket.
     """
 
     snapshot: Snapshot
@@ -130,6 +134,8 @@ class Head:
     hold: Hold | None = None
     tries: int = 0
     claim_until_ms: int | None = None
+    removing: bool = False
+    in_bucket: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -167,6 +173,7 @@ class Attributes:
     hold: Hold | None = None
     tries: int = 0
     claim_until_ms: int | None = None
+    removing: bool = False
 
 
 def attributes_of(head: Head) -> Attributes:
@@ -202,6 +209,8 @@ def encode_body(head: Head) -> bytes:
         document["input"] = value_to_json(snapshot.input)
     if snapshot.wait is not None and snapshot.wait.data is not None:
         document["waitData"] = value_to_json(snapshot.wait.data)
+    if head.in_bucket:
+        document["inBucket"] = True
     if head.retry_epoch:
         document["retryEpoch"] = head.retry_epoch
     if head.pending is not None:
@@ -260,6 +269,8 @@ def _decoded(document: Mapping[str, Any], attributes: Attributes) -> Head:
         hold=attributes.hold,
         tries=attributes.tries,
         claim_until_ms=attributes.claim_until_ms,
+        removing=attributes.removing,
+        in_bucket=document.get("inBucket", False),
     )
 
 

@@ -107,6 +107,7 @@ class History:
 
     Args:
         tail: entries since the last seal, in order.
+        tail_bytes: of their raw JSON.
         segments: number of sealed segments.
         results: number of results in them.
         index: nodes with sealed results, but for those on the page.
@@ -116,6 +117,7 @@ class History:
     """
 
     tail: tuple[Entry, ...] = ()
+    tail_bytes: int = 0
     segments: int = 0
     results: int = 0
     index: Mapping[str, NodeMark] = field(default_factory=dict)
@@ -134,7 +136,7 @@ class History:
     @property
     def needs_seal(self) -> bool:
         """Whether the next commit seals the tail."""
-        return bool(self.tail) and sum(map(_bytes_of, self.tail)) >= TAIL_BYTES_MAX
+        return self.tail_bytes >= TAIL_BYTES_MAX
 
     @property
     def needs_page(self) -> bool:
@@ -237,7 +239,9 @@ def seal(history: History, version: int, page: Mapping[str, NodeMark]) -> Sealin
         "before": {node_id: list(mark) for node_id, mark in before.items() if mark != NO_MARK},
         "entries": [entry_to_json(entry) for entry in history.tail],
     }
-    sealed = replace(history, tail=(), segments=number + 1, results=history.results + results, index=marks)
+    sealed = replace(
+        history, tail=(), tail_bytes=0, segments=number + 1, results=history.results + results, index=marks
+    )
     spilled: JsonObject | None = None
     if len(marks) > INDEX_NODES_MAX:
         # The nodes that ran last stay: they are the likeliest to run again.
@@ -338,7 +342,7 @@ def entry_from_json(document: Mapping[str, JsonValue]) -> Entry:
 
 def history_to_json(history: History) -> JsonObject:
     """The stored form of a history, within its head."""
-    document: JsonObject = {"tail": [entry_to_json(entry) for entry in history.tail]}
+    document: JsonObject = {"tail": [entry_to_json(entry) for entry in history.tail], "bytes": history.tail_bytes}
     if history.segments:
         document["segments"] = history.segments
         document["results"] = history.results
@@ -356,6 +360,7 @@ def history_from_json(document: Mapping[str, JsonValue]) -> History:
     """Reads what :func:`history_to_json` wrote."""
     return History(
         tail=tuple(entry_from_json(item) for item in _objects(document.get("tail"))),
+        tail_bytes=_integer(document, "bytes"),
         segments=_integer(document, "segments"),
         results=_integer(document, "results"),
         index=marks_from_json(document.get("index")),
@@ -387,7 +392,8 @@ def marks_from_json(document: JsonValue) -> Mapping[str, NodeMark]:
     return marks
 
 
-def _bytes_of(entry: Entry) -> int:
+def bytes_of(entry: Entry) -> int:
+    """What an entry adds to a head, before compression."""
     return len(packed_json(entry_to_json(entry)))
 
 

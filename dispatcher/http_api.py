@@ -24,7 +24,7 @@ from dispatcher.http_operator import OperatorBody, OperatorRoutes, caller_of
 from dispatcher.http_request import Request, Response, accepted, read_request, response_of, with_header
 from dispatcher.limits import TAGS_MAX
 from dispatcher.messages import valid_run_id
-from dispatcher.operator_calls import OperatorCalls
+from dispatcher.operator_calls import Caller, OperatorCalls
 from dispatcher.ports import RunStore, StepQueue
 from dispatcher.problems import RequestFault, problem_of, status_of
 from engine.definition import faults_of, valid_name
@@ -155,6 +155,9 @@ class HttpApi:
 
     def _resume(self, request: Request) -> Response:
         workflow_id, payload = request.parameters["id"], request.json()
+        repeat = Caller(actor=request.actor, key=request.idempotency_key())
+        if self._operator_calls.was_released(workflow_id, repeat):
+            return accepted(workflow_id, fresh=False)
         if self._front_door.show(workflow_id).hold is not None:
             # What else the body holds would be lost: it is not delivered to a run on hold.
             caller = caller_of(request, OperatorBody)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from dispatcher.archive import Archive
 from dispatcher.head import Head, OperatorCall, hold_to_json
@@ -17,6 +18,9 @@ from dispatcher.runs import RunNotFound
 from engine import Status
 from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue, read_value
+
+_MOMENT_MS_MAX: Final = 10**13 - 1
+"""The last moment of thirteen digits, as places in a listing are written: in the year 2286."""
 
 
 class ListingRoutes:
@@ -118,7 +122,8 @@ class _Query:
         except ValueError:
             self._fault(name, value, "epoch milliseconds or an ISO 8601 time")
             return None
-        return max(round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+        at_ms = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+        return min(max(at_ms, 0), _MOMENT_MS_MAX)
 
     def check(self) -> None:
         """Raises RequestFault with every fault there was."""

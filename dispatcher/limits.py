@@ -116,6 +116,9 @@ STEP_RESERVE_MS: Final = 3_000
 OPERATOR_TRIES: Final = 5
 """Times an operator's call is made again when a step has committed in between."""
 
+FORK_VERSIONS_SEARCHED: Final = 200
+"""Versions looked at for the newest at which a step was about to be executed; a run pauses seldom that often."""
+
 REASON_CHARACTERS_MAX: Final = 500
 """Length of the reason an operator gives."""
 
@@ -128,6 +131,9 @@ LIST_ROUNDS_MAX: Final = 10
 """Times an index is asked for one page while looking for runs of one workflow among those of one status."""
 
 # --- retention -------------------------------------------------------------------------------------
+
+PIN_YOUNG_MS: Final = 15 * 60_000
+"""How long a pin counts although its fork is not there: longer than any call takes that is about to make it."""
 
 PURGE_KEYS_PER_READ: Final = 100
 """Items of an expired run that are removed at once."""

@@ -78,6 +78,8 @@ class InMemoryRunStore:
         if before.version != head.version - 1:
             own = before.version == head.version and before.writer_id == head.writer_id
             return _as_stored(head, before) if own else None
+        if call is not None and before.removing:
+            return None
         if call is not None:
             items = self._items.setdefault(head.workflow_id, {})
             if call_sort_key(call.key) in items:
@@ -89,12 +91,12 @@ class InMemoryRunStore:
         stored.claim_id = stored.expires_at_s = None
         return _as_stored(head, stored.attributes)
 
-    def count_try(self, head: Head) -> bool:
+    def count_try(self, head: Head, *, by: int = 1) -> bool:
         """See RunStore."""
         stored = self._current(head)
         if stored is None:
             return False
-        stored.change(tries=stored.attributes.tries + 1)
+        stored.change(tries=stored.attributes.tries + by)
         return True
 
     def claim(self, head: Head, *, until_ms: int, claim_id: str) -> bool:
@@ -126,8 +128,13 @@ class InMemoryRunStore:
 
     def record(self, workflow_id: str, call: OperatorCall) -> bool:
         """See RunStore."""
-        items = self._items.setdefault(workflow_id, {})
-        return items.setdefault(call_sort_key(call.key), call) is call
+        stored = self._heads.get(workflow_id)
+        if stored is None or stored.attributes.removing:
+            raise RunFinished(f"run {workflow_id!r} is removed")
+        if self.operator_call(workflow_id, call.key) is not None:
+            return False
+        self._items.setdefault(workflow_id, {})[call_sort_key(call.key)] = call
+        return True
 
     def operator_call(self, workflow_id: str, key: str) -> OperatorCall | None:
         """See RunStore."""
@@ -235,6 +242,14 @@ class InMemoryRunStore:
         items = self._items.get(workflow_id, {})
         for key in keys:
             items.pop(key, None)
+
+    def set_removing(self, head: Head, removing: bool) -> bool:
+        """See RunStore."""
+        stored = self._current(head)
+        if stored is None:
+            return False
+        stored.change(removing=removing)
+        return True
 
     def remove_head(self, head: Head) -> bool:
         """See RunStore."""

@@ -18,7 +18,7 @@ from dispatcher.errors import Retryable, RunFinished, Terminal
 from dispatcher.head import CallKind, Head, Hold, OperatorCall, Pending
 from dispatcher.head_effects import HeadEffects
 from dispatcher.history import entry_of
-from dispatcher.limits import OPERATOR_TRIES, REASON_CHARACTERS_MAX
+from dispatcher.limits import FORK_VERSIONS_SEARCHED, OPERATOR_TRIES, REASON_CHARACTERS_MAX
 from dispatcher.ports import RunStore
 from dispatcher.retention import Retention
 from dispatcher.rewind import rewound
@@ -88,6 +88,11 @@ class OperatorCalls:
         return self.store.set_hold(
             workflow_id, Hold(caller.actor, caller.reason, call.at_ms), call=call, due_at_ms=mark_ms
         )
+
+    def was_released(self, workflow_id: str, caller: Caller) -> bool:
+        """Whether a call of that key has let the run go before."""
+        key = None if caller.key is None else self._key("release", caller.key)
+        return key is not None and self.store.operator_call(workflow_id, key) is not None
 
     def release(self, workflow_id: str, caller: Caller) -> bool:
         """Lets a run go on. Returns False when it is not held, or for a repeat; what follows is sent either way.
@@ -162,6 +167,8 @@ class OperatorCalls:
         return self._transition(workflow_id, "retry", caller, retried).snapshot
 
     def _check_retriable(self, head: Head) -> None:
+        if head.removing:
+            raise NotPossible(f"run {head.workflow_id!r} is being removed")
         if head.snapshot.status is not Status.FAILED:
             raise NotPossible(f"run {head.workflow_id!r} is {head.snapshot.status.value}; only a failed run is retried")
         expires_at_ms = self.retention.expires_at_ms(head)
@@ -225,16 +232,20 @@ class OperatorCalls:
             NotPossible: the new id is taken.
         """
         source = self._run(workflow_id)
-        at = self._version_to_fork(source) if version is None else version
+        call = self._call("fork", source, caller)
+        recorded = self.store.operator_call(workflow_id, call.key)
+        if recorded is None:
+            target = new_id or self._id_of_fork(workflow_id, caller)
+            at = self._version_to_fork(source) if version is None else version
+            recorded = replace(call, target=target, from_version=at)
+        target, at = recorded.target or "", recorded.from_version or 0
         now = self.now_ms()
         snapshot, history = rewound(self.archive, source, at, now_ms=now)
-        call = replace(self._call("fork", source, caller), target=new_id or self._id_of_fork(workflow_id, caller))
         # The pins first: nothing that the fork refers to may be removed once it may be there.
         for owner in history.lineage:
-            self.store.record(owner.workflow_id, call)
-        recorded = self.store.operator_call(workflow_id, call.key) or call
+            self.store.record(owner.workflow_id, recorded)
         head = Head(
-            snapshot=snapshot._replace(workflow_id=recorded.target or "", last_started_at=now),
+            snapshot=snapshot._replace(workflow_id=target, last_started_at=now),
             nonce=self.new_id(),
             input_digest=hashlib.sha256(f"fork\0{workflow_id}\0{source.nonce}\0{at}".encode()).hexdigest(),
             pending=Pending() if at == 0 else None,
@@ -245,7 +256,7 @@ class OperatorCalls:
         )
         existing = self.store.create(head)
         if existing is not None and existing.input_digest != head.input_digest:
-            raise NotPossible(f"the id {head.workflow_id!r} is taken by another run")
+            raise NotPossible(f"the id {target!r} is taken by another run")
         current = existing if existing is not None else head
         if current.version == at:
             self._perform(current)
@@ -257,7 +268,14 @@ class OperatorCalls:
         return hashlib.sha256(f"fork\0{workflow_id}\0{caller.key}".encode()).hexdigest()[:32]
 
     def _version_to_fork(self, source: Head) -> int:
-        return source.version if source.snapshot.status is Status.ACTIVE else source.version - 1
+        """The newest version at which a step was about to be executed."""
+        after = max(source.version - FORK_VERSIONS_SEARCHED, 0)
+        about_to_execute = [
+            place.version
+            for place in self.archive.placed_entries(source, after=after, limit=FORK_VERSIONS_SEARCHED)
+            if place.entry.status in {Status.ACTIVE, Status.ERROR}
+        ]
+        return about_to_execute[-1] if about_to_execute else after
 
     # --- remove --------------------------------------------------------------------------------
 
@@ -266,15 +284,12 @@ class OperatorCalls:
 
         Raises:
             RunNotFound: there is no such run.
-            NotPossible: it has not ended, or a fork of it still needs it.
+            NotPossible: it has not ended.
+            RunPinned: a fork of it still needs it.
         """
         head = self._run(workflow_id)
         if not head.snapshot.status.terminal:
             raise NotPossible(f"run {workflow_id!r} is {head.snapshot.status.value}; cancel it first")
-        if self.retention.is_pinned(head):
-            raise NotPossible(
-                f"run {workflow_id!r} was forked, and its fork needs what it has put away; remove that first"
-            )
         return self.retention.purge(head)
 
     # --- what they have in common --------------------------------------------------------------
@@ -286,8 +301,11 @@ class OperatorCalls:
         return head
 
     def _call(self, kind: CallKind, head: Head, caller: Caller) -> OperatorCall:
-        key = self.new_id() if caller.key is None else hashlib.sha256(f"{kind}\0{caller.key}".encode()).hexdigest()[:32]
+        key = self.new_id() if caller.key is None else self._key(kind, caller.key)
         return OperatorCall(key, kind, caller.actor, caller.reason, self.now_ms(), head.version)
+
+    def _key(self, kind: CallKind, key: str) -> str:
+        return hashlib.sha256(f"{kind}\0{key}".encode()).hexdigest()[:32]
 
     def _transition(
         self, workflow_id: str, kind: CallKind, caller: Caller, decide: Callable[[Head], Change | None]

@@ -116,15 +116,15 @@ class RunStore(Protocol):
             head: the next version.
             mark_ms: where the due mark goes, epoch milliseconds.
             call: an operator's call that this transition answers, recorded in the same transaction; None is also
-                the answer when a call of that key is recorded already.
+                the answer when a call of that key is recorded already, or the run's removal has begun.
 
         Raises:
             ItemTooLarge: nothing was written.
         """
         ...
 
-    def count_try(self, head: Head) -> bool:
-        """Adds one to the tries of this version, before it is executed again; False when it has moved on."""
+    def count_try(self, head: Head, *, by: int = 1) -> bool:
+        """Adds to the tries of this version, before it is executed again; False when it has moved on."""
         ...
 
     def claim(self, head: Head, *, until_ms: int, claim_id: str) -> bool:
@@ -146,7 +146,11 @@ class RunStore(Protocol):
         ...
 
     def record(self, workflow_id: str, call: OperatorCall) -> bool:
-        """Records a call that changes nothing of the run itself; False when one of that key is recorded already."""
+        """Records a call that changes nothing of the run itself; False when one of that key is recorded already.
+
+        Raises:
+            RunFinished: there is no such run, or its removal has begun. Nothing was written.
+        """
         ...
 
     def operator_call(self, workflow_id: str, key: str) -> OperatorCall | None:
@@ -209,6 +213,10 @@ class RunStore(Protocol):
 
     def remove(self, workflow_id: str, keys: Sequence[str]) -> None:
         """Removes items of a run other than its head; what is gone already is no error."""
+        ...
+
+    def set_removing(self, head: Head, removing: bool) -> bool:
+        """Tells that the removal of a run has begun, or that it is given up; False when it is not this version."""
         ...
 
     def remove_head(self, head: Head) -> bool:

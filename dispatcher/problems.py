@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from dispatcher.errors import DispatchError, InvalidCursor, Retryable, RunFinished, UnknownSchema
+from dispatcher.errors import DispatchError, InvalidCursor, ItemTooLarge, Retryable, RunFinished, UnknownSchema
 from dispatcher.front_door import (
     InvalidRunInput,
     NothingToResume,
@@ -14,6 +14,7 @@ from dispatcher.front_door import (
     WaitClosed,
 )
 from dispatcher.operator_calls import NotPossible
+from dispatcher.retention import RunPinned
 from dispatcher.rewind import NoSuchVersion
 from dispatcher.runs import RunNotFound
 from dispatcher.webhook_token import InvalidToken
@@ -53,10 +54,12 @@ _STATUS: Final[dict[type[Exception], int]] = {
     NothingToResume: 409,
     NotPossible: 409,
     NoSuchVersion: 409,
+    RunPinned: 409,
     InvalidDefinition: 422,
     InvalidCursor: 400,
     WaitClosed: 410,
     PayloadTooLargeForRun: 413,
+    ItemTooLarge: 413,
     InvalidRunInput: 422,
     Retryable: 503,
     UnknownSchema: 503,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from dispatcher.archive import Archive
 from dispatcher.errors import Terminal
 from dispatcher.head import Head
-from dispatcher.history import NO_MARK, Entry, History, NodeMark, Owner, Reference
+from dispatcher.history import NO_MARK, Entry, History, NodeMark, Owner, Reference, bytes_of
 from engine import Snapshot, Status
 from engine.context import visit_of
 from engine.json_value import Deferred, JsonValue
@@ -68,6 +68,7 @@ def rewound(archive: Archive, source: Head, version: int, *, now_ms: int) -> Rew
     )
     history = History(
         tail=tuple(tail),
+        tail_bytes=sum(map(bytes_of, tail)),
         segments=segments,
         results=sum(mark.results for mark in marks.values()),
         index=marks,

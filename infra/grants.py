@@ -39,8 +39,10 @@ Grants = Mapping[Resource, tuple[str, ...]]
 FRONT_DOOR: Final[Grants] = {
     # Query: a run's inbox, its operators' calls, and what belongs to a run that is to be removed. Delete: that, and
     # inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal, a call. Update: a
-    # head, by an operator's transition, a hold or a mark. Each transaction is made of these.
+    # head, by an operator's transition, a hold or a mark. ConditionCheck: a fork's pin. Each transaction is made
+    # of these.
     Resource.TABLE: (
+        "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -95,8 +97,9 @@ SWEEP: Final[Grants] = {
 }
 
 DEAD_LETTERS: Final[Grants] = {
-    # What the dispatcher does before it executes: it writes no head and reads nothing that was put away.
-    Resource.TABLE: ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query"),
+    # What the dispatcher does before it executes: it commits nothing and reads nothing that was put away. Update: that
+    # the removal of a run has begun.
+    Resource.TABLE: ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"),
     Resource.BUCKET: ("s3:ListBucket",),
     Resource.RUN_OBJECTS: ("s3:DeleteObject",),
     Resource.QUEUE: ("sqs:SendMessage",),

@@ -276,7 +276,7 @@ def test_no_wildcards(template: Template) -> None:
         ("dispatcher.sweep_handler.handler", "secretsmanager"),
         ("dispatcher.sweep_handler.handler", "s3:"),
         ("dispatcher.dead_letter_handler.handler", "secretsmanager"),
-        ("dispatcher.dead_letter_handler.handler", "dynamodb:UpdateItem"),
+        ("dispatcher.dead_letter_handler.handler", "dynamodb:PutItem"),
         ("dispatcher.dead_letter_handler.handler", "s3:GetObject"),
         ("dispatcher.queue_handler.handler", "/index/"),
     ],

@@ -16,7 +16,7 @@ CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_VERSION_CHECK=1 CDK_DISABLE_CL
 	npx --yes --prefer-offline aws-cdk@2.1148.1 --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check lint types contracts package synth deploy bench clean
+.PHONY: help demo local test check lint types contracts package synth deploy bench soak clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ synth: package  ## the CloudFormation template, in cdk.out
 
 deploy: package  ## the stack, into the account of your AWS credentials
 	@$(CDK) deploy $(CDK_ARGS)
+
+soak: $(VENV)/dev.stamp  ## the simulator for as long as you like: make soak SEEDS=1000000
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),100000) --start $(or $(START),0) --jobs $(or $(JOBS),2)
 
 bench: $(VENV)/dev.stamp  ## speed, as ratios within one run
 	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done

@@ -50,6 +50,9 @@ def run(page: str, filename: str) -> Iterator[tuple[Block, str, str | None]]:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             exec(code, module.__dict__)  # noqa: S102  (our own pages)
+            # What a page shows as a test is one.
+            for name in re.findall(r"^def (test_\w+)\(\)", block.text, re.MULTILINE):
+                module.__dict__[name]()
         yield block, printed.getvalue(), None if following is None else following.text
 
 

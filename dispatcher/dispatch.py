@@ -36,7 +36,7 @@ from dispatcher.webhook_token import WebhookTokens
 from engine import Host, Resumed, Snapshot, Status, WaitAddress, WorkflowEngine
 from engine.definition_ref import DefinitionRef
 from engine.errors import UnknownWorkflow
-from engine.json_value import read_value
+from engine.json_value import copy_json, read_value
 from engine.outcome import Failed, StepError
 from engine.transition import advance
 
@@ -165,10 +165,11 @@ class Dispatcher:
             return self._failed(engine, head, work.failure)
         resumed, payload = None, None
         if work.pending is not None and work.pending.resumed is not None:
-            payload = read_value(work.pending.payload)
+            # A copy: what a node does to its payload is no business of the head's, nor of the archive's.
+            payload = copy_json(read_value(work.pending.payload))
             resumed = Resumed(work.pending.resumed.by, work.pending.resumed.signal, payload)
         elif work.pending is not None:
-            payload = read_value(snapshot.input)
+            payload = copy_json(read_value(snapshot.input))
         trouble = [] if work.trouble is None else work.trouble
         stops_at_ms = self._stops_at_ms(engine, snapshot, deadline_ms)
         try:

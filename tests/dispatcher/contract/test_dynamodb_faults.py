@@ -14,9 +14,10 @@ from moto.core.models import botocore_stubber
 
 from dispatcher.dynamodb_store import DynamoDbRunStore
 from dispatcher.errors import Retryable, RunFinished, Terminal
+from dispatcher.head import Hold, OperatorCall
 from dispatcher.limits import CONFLICT_TRIES
-from dispatcher.ports import RunStore, Signal
-from dispatcher.table_schema import inbox_sort_key
+from dispatcher.ports import RunQuery, RunStore, Sealed, Signal
+from dispatcher.table_schema import EXPIRES_AT, inbox_sort_key
 from engine import Status
 from tests.dispatcher.contract.backends import DynamoDb, head_of
 from tests.dispatcher.wiretap import Action, Call, answer_500, client_error, lose_the_answer, raising
@@ -24,6 +25,8 @@ from tests.dispatcher.wiretap import Action, Call, answer_500, client_error, los
 LOST = {"connection lost": lose_the_answer, "answer 500": answer_500}
 
 SIGNAL = Signal("run-1", "go", "s1", {"n": 1}, 100)
+HOLD = OperatorCall("key-1", "hold", "ops", None, 700, 0)
+SEGMENT = Sealed("run-1", "segment#000000000", "nonce", b"body", "digest")
 
 
 @pytest.mark.parametrize("fault", LOST)
@@ -77,6 +80,38 @@ class TestDoneButReportedAsFailed:
             table.store.remove_from_inbox("run-1", [key])
         table.store.remove_from_inbox("run-1", [key])
         assert table.store.oldest_signal("run-1", ["go"], besides=[]) is None
+
+    def test_a_sealed_object(self, table: DynamoDb, fault: str) -> None:
+        """It is the same object: the repeat finds it there."""
+        table.tap.on("PutItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.put_sealed(SEGMENT)
+        table.store.put_sealed(SEGMENT)
+        assert table.store.load_sealed("run-1", SEGMENT.key, life="nonce") == b"body"
+
+    def test_a_claim(self, table: DynamoDb, fault: str) -> None:
+        """By its id it is known again; one with an id of its own finds it taken."""
+        table.store.create(head_of())
+        table.tap.on("UpdateItem", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.claim(head_of(), until_ms=5000, claim_id="mine")
+        assert table.store.claim(head_of(), until_ms=5000, claim_id="mine") is True
+        assert table.store.claim(head_of(), until_ms=5000, claim_id="other") is False
+
+    def test_a_hold_and_a_commit_with_a_call(self, table: DynamoDb, fault: str) -> None:
+        """The repeat finds its call recorded: nothing is done twice."""
+        table.store.create(head_of())
+        table.tap.on("TransactWriteItems", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.set_hold("run-1", Hold("ops", None, 1), call=HOLD, due_at_ms=500)
+        assert table.store.set_hold("run-1", Hold("ops", None, 1), call=HOLD, due_at_ms=1) is False
+        table.tap.on("TransactWriteItems", "after", LOST[fault])
+        with pytest.raises(Retryable):
+            table.store.commit(head_of(version=1), mark_ms=None, call=replace(HOLD, key="key-2"))
+        assert table.store.commit(head_of(version=2), mark_ms=None, call=replace(HOLD, key="key-2")) is None
+        head = table.store.load("run-1")
+        assert head is not None
+        assert (head.version, head.due_at_ms) == (1, 500)
 
     def test_a_moved_mark(self, table: DynamoDb, fault: str) -> None:
         """The mark is not as it was read any more: the repeat does nothing, and the sweep comes back to the run."""
@@ -183,6 +218,23 @@ CALLS: dict[str, tuple[str, Callable[[RunStore], object]]] = {
     "commit": ("UpdateItem", lambda store: store.commit(head_of(version=1), mark_ms=None)),
     "move_mark": ("UpdateItem", lambda store: store.move_mark(head_of(), due_at_ms=1, grace_ms=None)),
     "add_signal": ("TransactWriteItems", lambda store: store.add_signal(SIGNAL, due_at_ms=1)),
+    "commit with a call": ("TransactWriteItems", lambda store: store.commit(head_of(version=1), mark_ms=1, call=HOLD)),
+    "count_try": ("UpdateItem", lambda store: store.count_try(head_of())),
+    "claim": ("UpdateItem", lambda store: store.claim(head_of(), until_ms=1, claim_id="c")),
+    "set_hold": (
+        "TransactWriteItems",
+        lambda store: store.set_hold("run-1", Hold("ops", None, 1), call=HOLD, due_at_ms=1),
+    ),
+    "record": ("PutItem", lambda store: store.record("run-1", HOLD)),
+    "operator_call": ("GetItem", lambda store: store.operator_call("run-1", "key-1")),
+    "operator_calls": ("Query", lambda store: store.operator_calls("run-1")),
+    "put_sealed": ("PutItem", lambda store: store.put_sealed(SEGMENT)),
+    "load_sealed": ("GetItem", lambda store: store.load_sealed("run-1", SEGMENT.key, life="nonce")),
+    "expire": ("UpdateItem", lambda store: store.expire(head_of(), expires_at_s=1)),
+    "keys": ("Query", lambda store: store.keys("run-1", limit=1)),
+    "remove": ("DeleteItem", lambda store: store.remove("run-1", ["segment#a"])),
+    "remove_head": ("DeleteItem", lambda store: store.remove_head(head_of())),
+    "find": ("Query", lambda store: store.find(RunQuery())),
     "oldest_signal": ("Query", lambda store: store.oldest_signal("run-1", ["go"], besides=[])),
     "remove_from_inbox": ("DeleteItem", lambda store: store.remove_from_inbox("run-1", ["inbox#a"])),
     "due_marks": ("Query", lambda store: store.due_marks(0, until_ms=1, limit=1)),
@@ -303,10 +355,40 @@ class TestAConflict:
 
 
 def test_reads_of_a_run_are_strong(table: DynamoDb) -> None:
-    """Every read but that of the index asks for consistency."""
+    """Every read but that of the indexes asks for consistency."""
     table.store.create(head_of())
     table.store.load("run-1")
     table.store.oldest_signal("run-1", ["go"], besides=[])
+    table.store.operator_call("run-1", "key-1")
+    table.store.operator_calls("run-1")
+    table.store.keys("run-1", limit=1)
     reads = [call for call in table.tap.calls if not call.writes]
-    assert len(reads) == 2
+    assert len(reads) == 5
     assert all(call.parameters["ConsistentRead"] for call in reads)
+
+
+def test_a_sealed_object_is_read_cheaply_and_missed_for_sure(table: DynamoDb) -> None:
+    """It never changes, so half a read unit is enough to find it; that it is not there, only a strong read knows."""
+    table.store.put_sealed(SEGMENT)
+    for key, consistent in ((SEGMENT.key, [False]), ("segment#000000009", [False, True])):
+        table.tap.clear()
+        table.store.load_sealed("run-1", key, life="nonce")
+        assert [call.parameters["ConsistentRead"] for call in table.tap.calls] == consistent
+    table.tap.clear()
+    # The index of sealed objects lags: what the first read gives is an orphan of an earlier life.
+    assert table.store.load_sealed("run-1", SEGMENT.key, life="another") is None
+    assert [call.parameters["ConsistentRead"] for call in table.tap.calls] == [False, True]
+
+
+def test_an_expiry_is_the_table_s_to_see_to_and_goes_with_the_next_commit(table: DynamoDb) -> None:
+    """A failed run that an operator takes up again must not be deleted under its feet."""
+    table.store.create(head_of())
+    head = table.store.load("run-1")
+    assert head is not None
+    assert table.store.expire(head, expires_at_s=99)
+    (item,) = table.items()
+    assert isinstance(item, dict)
+    assert item[EXPIRES_AT] == {"N": "99"}
+    assert table.store.commit(head_of(version=1), mark_ms=1, call=HOLD) is not None
+    heads = [found for found in table.items() if isinstance(found, dict) and found["sk"]["S"] == "head"]
+    assert EXPIRES_AT not in heads[0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dispatcher.errors import Retryable, Terminal
+from dispatcher.memory import InMemoryStepQueue
 from dispatcher.messages import Continuation, Message, Wake
 from dispatcher.sqs_queue import SqsStepQueue
 from tests.dispatcher.contract.backends import QueueBackend, step_queue
@@ -54,6 +56,19 @@ class TestStepQueue:
         assert queue.parked() == [(body, "nobody can read it")]
         assert queue.receive() == []
 
+    def test_a_message_of_a_group_arrives_as_any_other(self, queue: QueueBackend, time: VirtualTime) -> None:
+        """Groups share the queue fairly; they neither order nor drop, and a delay works as without."""
+        queue.queue.send(Wake("run-1"), group="acme")
+        queue.queue.send(Wake("run-1"), group="acme")
+        queue.queue.send(Wake("run-2"), group="umbrella", delay_seconds=5)
+        assert queue.receive() == [Wake("run-1")] * 2
+        time.pass_by(5000)
+        assert queue.receive() == [Wake("run-2")]
+
+    def test_an_empty_queue_has_no_age(self, queue: QueueBackend) -> None:
+        """0 is what a queue has whose every message is delivered at once."""
+        assert queue.queue.oldest_age_ms() == 0
+
     def test_a_queue_that_answers_is_well(self, queue: QueueBackend) -> None:
         """Nothing is raised."""
         queue.queue.check()
@@ -70,6 +85,7 @@ def sqs(tap: Wiretap, clients: MotoClients, observer: MotoClients) -> SqsStepQue
 CALLS: dict[str, tuple[str, Callable[[SqsStepQueue], object]]] = {
     "send": ("SendMessage", lambda queue: queue.send(Wake("run-1"))),
     "park": ("SendMessage", lambda queue: queue.park("x", reason="y")),
+    "oldest_age_ms": ("GetMetricStatistics", lambda queue: queue.oldest_age_ms()),
     "check": ("GetQueueAttributes", lambda queue: queue.check()),
 }
 
@@ -104,3 +120,52 @@ def test_what_is_parked_fits_beside_its_reason(sqs: SqsStepQueue, tap: Wiretap, 
     assert body.startswith(sent)
     assert SQS_BYTES_MAX - 2048 < kept <= SQS_BYTES_MAX - room
     assert call.parameters["MessageAttributes"]["reason"]["StringValue"] == "far too long"
+
+
+def test_the_group_is_told_to_sqs(sqs: SqsStepQueue, tap: Wiretap) -> None:
+    """As MessageGroupId, which on a standard queue means a fair share; a message of nobody has none."""
+    sqs.send(Wake("run-1"), group="acme")
+    sqs.send(Wake("run-1"))
+    sent = [call.parameters for call in tap.calls if call.operation == "SendMessage"]
+    assert [parameters.get("MessageGroupId") for parameters in sent] == ["acme", None]
+
+
+def test_the_age_in_memory_is_that_of_the_oldest_visible_message(time: VirtualTime) -> None:
+    """A delayed message has no age before its time; a received one is not waiting; a deleted one is gone."""
+    queue = InMemoryStepQueue(lambda: time.now_ms)
+    queue.send(Wake("delayed"), delay_seconds=60)
+    time.pass_by(59_000)
+    assert queue.oldest_age_ms() == 0
+    queue.send(Wake("later"))
+    time.pass_by(1_000)
+    assert queue.oldest_age_ms() == 60_000
+    for message in queue.receive():
+        queue.delete(message.message_id)
+    assert queue.oldest_age_ms() == 0
+
+
+def test_the_age_on_sqs_is_the_newest_that_cloudwatch_knows(
+    sqs: SqsStepQueue, observer: MotoClients, time: VirtualTime
+) -> None:
+    """SQS tells CloudWatch alone, once a minute: the newest point of this queue counts, and no older than minutes."""
+
+    def told(seconds: float, *, minutes_ago: int, queue: str = "steps") -> None:
+        at = datetime.fromtimestamp(time.now_ms / 1000, tz=UTC) - timedelta(minutes=minutes_ago)
+        observer.cloudwatch().put_metric_data(
+            Namespace="AWS/SQS",
+            MetricData=[
+                {
+                    "MetricName": "ApproximateAgeOfOldestMessage",
+                    "Dimensions": [{"Name": "QueueName", "Value": queue}],
+                    "Timestamp": at,
+                    "Value": seconds,
+                }
+            ],
+        )
+
+    told(999, minutes_ago=30)
+    assert sqs.oldest_age_ms() == 0
+    told(900, minutes_ago=6)
+    told(12.5, minutes_ago=2)
+    told(700, minutes_ago=1, queue="another")
+    assert sqs.oldest_age_ms() == 12_500

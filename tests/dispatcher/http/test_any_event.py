@@ -93,7 +93,9 @@ OPERATOR = st.fixed_dictionaries(
 BODIES = st.none() | TEXT | (JSON | START | OPERATOR).map(json.dumps) | JSON
 QUERY = st.dictionaries(
     st.sampled_from(["workflow", "status", "since", "until", "tag", "limit", "cursor", "after"]),
-    TEXT | st.integers().map(str) | st.sampled_from(["wait", "active", "2026-03-02", "9999-12-31T23:59Z", "IyM", "a=b"]),
+    TEXT
+    | st.integers().map(str)
+    | st.sampled_from(["wait", "active", "2026-03-02", "9999-12-31T23:59Z", "0001-01-01", "IyM", "a=b"]),
     max_size=4,
 )
 HEADERS = st.dictionaries(

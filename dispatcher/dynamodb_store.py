@@ -61,7 +61,7 @@ from engine.json_value import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef, TransactWriteItemTypeDef
 
     from dispatcher.dynamodb_items import Item
 
@@ -422,16 +422,23 @@ class DynamoDbRunStore:
 
     # --- marks ---------------------------------------------------------------------------------
 
-    def due_marks(self, shard: int, *, until_ms: int, limit: int) -> Sequence[DueMark]:
+    def due_marks(self, shard: int, *, until_ms: int, limit: int, after: DueMark | None = None) -> Sequence[DueMark]:
         """See RunStore."""
+        query: QueryInputTypeDef = {
+            "TableName": self._table_name,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": f"{DUE_SHARD} = :shard AND {DUE_AT} <= :until",
+            "ExpressionAttributeValues": {":shard": {"S": due_shard(shard)}, ":until": {"N": str(until_ms)}},
+            "Limit": limit,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = {
+                **key(run_partition(after.workflow_id), HEAD_SORT_KEY),
+                DUE_SHARD: {"S": due_shard(shard)},
+                DUE_AT: {"N": str(after.due_at_ms)},
+            }
         with calling_aws():
-            answer = self._client.query(
-                TableName=self._table_name,
-                IndexName=DUE_INDEX,
-                KeyConditionExpression=f"{DUE_SHARD} = :shard AND {DUE_AT} <= :until",
-                ExpressionAttributeValues={":shard": {"S": due_shard(shard)}, ":until": {"N": str(until_ms)}},
-                Limit=limit,
-            )
+            answer = self._client.query(**query)
         return [DueMark(_run_of(item), int(item[DUE_AT]["N"])) for item in answer["Items"]]
 
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:

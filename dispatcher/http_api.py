@@ -159,7 +159,12 @@ class HttpApi:
         if self._operator_calls.was_released(workflow_id, repeat):
             return accepted(workflow_id, fresh=False)
         if self._front_door.show(workflow_id).hold is not None:
-            # What else the body holds would be lost: it is not delivered to a run on hold.
+            if not (payload is None or (isinstance(payload, dict) and payload.keys() <= {"reason"})):
+                detail = (
+                    f"run {workflow_id!r} is on hold, and this payload would be lost: "
+                    "lift the hold first, by an empty body or a reason, then send it again"
+                )
+                raise RequestFault(409, detail)
             caller = caller_of(request, OperatorBody)
             return accepted(workflow_id, self._operator_calls.release(workflow_id, caller))
         fresh = self._front_door.resume(workflow_id, payload, idempotency_key=request.idempotency_key())

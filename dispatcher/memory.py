@@ -205,7 +205,7 @@ class InMemoryRunStore:
 
     # --- marks ---------------------------------------------------------------------------------
 
-    def due_marks(self, shard: int, *, until_ms: int, limit: int) -> Sequence[DueMark]:
+    def due_marks(self, shard: int, *, until_ms: int, limit: int, after: DueMark | None = None) -> Sequence[DueMark]:
         """See RunStore."""
         marks = [
             DueMark(workflow_id, due_at_ms)
@@ -214,7 +214,8 @@ class InMemoryRunStore:
             and due_at_ms <= until_ms
             and shard_of(workflow_id, DUE_SHARDS) == shard
         ]
-        return sorted(marks, key=lambda mark: mark.due_at_ms)[:limit]
+        marks.sort(key=_place_of)
+        return [mark for mark in marks if after is None or _place_of(mark) > _place_of(after)][:limit]
 
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:
         """See RunStore."""
@@ -281,6 +282,10 @@ class InMemoryRunStore:
 
     def check(self) -> None:
         """See RunStore."""
+
+
+def _place_of(mark: DueMark) -> tuple[int, str]:
+    return mark.due_at_ms, mark.workflow_id
 
 
 def _as_stored(head: Head, attributes: Attributes) -> Head:

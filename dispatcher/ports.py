@@ -192,8 +192,11 @@ class RunStore(Protocol):
         """The body of a sealed object of that life of a run, by its exact key; None when it is surely not there."""
         ...
 
-    def due_marks(self, shard: int, *, until_ms: int, limit: int) -> Sequence[DueMark]:
-        """Marks of a shard up to a time, oldest first. Eventually consistent: look at the head."""
+    def due_marks(self, shard: int, *, until_ms: int, limit: int, after: DueMark | None = None) -> Sequence[DueMark]:
+        """Marks of a shard up to a time, oldest first, those that come after a mark if one is given.
+
+        Eventually consistent: look at the head.
+        """
         ...
 
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:

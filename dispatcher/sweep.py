@@ -50,6 +50,14 @@ class SweepReport:
         return self.sent + self.pushed + self.removed
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Marks of a shard, those after a mark, or the first."""
+
+    shard: int
+    after: DueMark | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """Looks after due marks."""
@@ -68,26 +76,30 @@ class Sweep:
         report = SweepReport()
         started_at_ms = self.now_ms()
         first = started_at_ms // SWEEP_PERIOD_MS % DUE_SHARDS
-        shards = [(first + number) % DUE_SHARDS for number in range(DUE_SHARDS)]
-        while shards and self.now_ms() - started_at_ms < SWEEP_TIME_MAX_MS:
-            shards = [shard for shard in shards if self._sweep_page(shard, report)]
+        pages = [_Page((first + number) % DUE_SHARDS) for number in range(DUE_SHARDS)]
+        while pages and self.now_ms() - started_at_ms < SWEEP_TIME_MAX_MS:
+            following = [self._sweep_page(page, started_at_ms + SWEEP_TIME_MAX_MS, report) for page in pages]
+            pages = [page for page in following if page is not None]
         return report
 
-    def _sweep_page(self, shard: int, report: SweepReport) -> bool:
-        """Handles a page of a shard. Says whether there may be more of it to do."""
-        done_before = report.done
+    def _sweep_page(self, page: _Page, ends_at_ms: int, report: SweepReport) -> _Page | None:
+        """Handles a page of a shard's marks. The page after it, or None when there is none to look at now."""
+        until_ms = self.now_ms() + SWEEP_PERIOD_MS
         try:
-            marks = self.store.due_marks(shard, until_ms=self.now_ms() + SWEEP_PERIOD_MS, limit=SWEEP_MARKS_PER_PAGE)
+            marks = self.store.due_marks(page.shard, until_ms=until_ms, limit=SWEEP_MARKS_PER_PAGE, after=page.after)
         except DispatchError as error:
-            _LOG.warning("shard left for later", extra={"shard": shard, "reason": str(error)})
-            return False
+            _LOG.warning("shard left for later", extra={"shard": page.shard, "reason": str(error)})
+            return None
         for mark in marks:
+            if self.now_ms() >= ends_at_ms:
+                return None
             report.looked_at += 1
             try:
                 self._look_at(mark, report)
             except Exception:  # noqa: BLE001  (one run's trouble is not another's; the next sweep comes back to it)
                 _LOG.exception("left for later", extra={"workflow_id": mark.workflow_id})
-        return len(marks) == SWEEP_MARKS_PER_PAGE and report.done > done_before
+        # From where this page ended: what could not be seen to stays behind, and hides nothing.
+        return _Page(page.shard, marks[-1]) if len(marks) == SWEEP_MARKS_PER_PAGE else None
 
     def _look_at(self, mark: DueMark, report: SweepReport) -> None:
         head = self.store.load(mark.workflow_id)

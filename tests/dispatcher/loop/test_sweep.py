@@ -372,12 +372,12 @@ class _SlowStore(InMemoryRunStore):
         self._takes_ms = takes_ms
         self.asked: list[int] = []
 
-    def due_marks(self, shard: int, *, until_ms: int, limit: int) -> Sequence[DueMark]:
+    def due_marks(self, shard: int, *, until_ms: int, limit: int, after: DueMark | None = None) -> Sequence[DueMark]:
         """As ever, later."""
         assert limit == SWEEP_MARKS_PER_PAGE
         self.asked.append(shard)
         self._time.pass_by(self._takes_ms)
-        return super().due_marks(shard, until_ms=until_ms, limit=limit)
+        return super().due_marks(shard, until_ms=until_ms, limit=limit, after=after)
 
 
 def _crowded(time: VirtualTime, *, takes_ms: int) -> tuple[App, _SlowStore, int, int]:

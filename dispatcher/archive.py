@@ -121,8 +121,11 @@ class Archive:
             body = self._store.load_sealed(owner.workflow_id, key, life=life)
         if body is None:
             raise HistoryDamaged(f"run {owner.workflow_id!r} refers to {key!r}, which is not there")
-        text = zlib.decompress(body)
-        value = parsed(text)
+        try:
+            text = zlib.decompress(body)
+            value = parsed(text)
+        except (KeyError, TypeError, ValueError, zlib.error) as error:
+            raise HistoryDamaged(f"run {owner.workflow_id!r} has {key!r}, which cannot be read: {error!r}") from None
         self._remember(place, value, len(text))
         return value
 

@@ -46,6 +46,10 @@ class InvalidCursor(Terminal):
     """A cursor that no page of this listing has given."""
 
 
+class RunNotFound(Terminal):
+    """There is no such run."""
+
+
 class RunFinished(Terminal):
     """The run has ended (or has never been): it takes no more signals."""
 

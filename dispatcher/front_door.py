@@ -14,11 +14,10 @@ from typing import Final
 from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
 from dispatcher.due import mark_of_outside_call
-from dispatcher.errors import ItemTooLarge, RunFinished, Terminal
+from dispatcher.errors import ItemTooLarge, RunFinished, RunNotFound, Terminal
 from dispatcher.head import Head, Pending
 from dispatcher.messages import Continuation
 from dispatcher.ports import RunStore, StepQueue
-from dispatcher.runs import RunNotFound
 from dispatcher.signals import deliver, inbox_name, nudge
 from dispatcher.table_schema import DUE_SHARDS
 from dispatcher.webhook_token import Claims, InvalidToken, WebhookTokens

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dispatcher.archive import Archive
+from dispatcher.errors import RunNotFound
 from dispatcher.head import Head, OperatorCall, hold_to_json
 from dispatcher.history import Entry
 from dispatcher.http_request import Request, Response, response_of
 from dispatcher.limits import HISTORY_PAGE_ENTRIES, HISTORY_PAGE_ENTRIES_MAX, LIST_LIMIT_MAX
 from dispatcher.ports import RunQuery, RunStore
 from dispatcher.problems import RequestFault
-from dispatcher.runs import RunNotFound
 from engine import Status
 from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue, read_value

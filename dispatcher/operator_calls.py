@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
 from dispatcher.due import mark_of_outside_call
-from dispatcher.errors import Retryable, RunFinished, Terminal
+from dispatcher.errors import Retryable, RunFinished, RunNotFound, Terminal
 from dispatcher.head import CallKind, Head, Hold, OperatorCall, Pending
 from dispatcher.head_effects import HeadEffects
 from dispatcher.history import entry_of
@@ -22,7 +22,6 @@ from dispatcher.limits import FORK_VERSIONS_SEARCHED, OPERATOR_TRIES, REASON_CHA
 from dispatcher.ports import RunStore
 from dispatcher.retention import Retention
 from dispatcher.rewind import rewound
-from dispatcher.runs import RunNotFound
 from engine import Snapshot, Status, WorkflowDefinition
 from engine.definition_ref import DefinitionRef
 from engine.errors import Fault, InvalidDefinition

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from dispatcher.errors import DispatchError, InvalidCursor, ItemTooLarge, Retryable, RunFinished, UnknownSchema
+from dispatcher.errors import (
+    DispatchError,
+    InvalidCursor,
+    ItemTooLarge,
+    Retryable,
+    RunFinished,
+    RunNotFound,
+    UnknownSchema,
+)
 from dispatcher.front_door import (
     InvalidRunInput,
     NothingToResume,
@@ -16,7 +24,6 @@ from dispatcher.front_door import (
 from dispatcher.operator_calls import NotPossible
 from dispatcher.retention import RunPinned
 from dispatcher.rewind import NoSuchVersion
-from dispatcher.runs import RunNotFound
 from dispatcher.webhook_token import InvalidToken
 from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
 from engine.json_value import JsonObject

@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
+from dispatcher.bootstrap import App
 from dispatcher.head import Head
 from dispatcher.history import Entry
 from dispatcher.operator_calls import Caller
 from engine import Snapshot, Status
 from engine.json_value import JsonValue, checked_copy, read_value
 
-if TYPE_CHECKING:
-    from local.runner import LocalRunner
-
 _ENTRIES_MAX = 1_000_000
 _TEXT_MAX = 100
 
 _Condition: TypeAlias = Callable[[], bool]
+
+
+class Deployment(Protocol):
+    """What a run needs of the runner it belongs to."""
+
+    @property
+    def app(self) -> App:
+        """The deployment as callers reach it."""
+        ...
+
+    def work(self, done: _Condition) -> bool:
+        """Lets things happen until something is so; says whether it is."""
+        ...
 
 
 class NeverEnds(AssertionError):
@@ -41,7 +52,7 @@ class LocalRun:
     async executors work there too.
     """
 
-    def __init__(self, runner: LocalRunner, workflow_id: str) -> None:
+    def __init__(self, runner: Deployment, workflow_id: str) -> None:
         self._runner = runner
         self.workflow_id = workflow_id
 

@@ -157,7 +157,7 @@ class HttpApi:
         workflow_id, payload = request.parameters["id"], request.json()
         repeat = Caller(actor=request.actor, key=request.idempotency_key())
         if self._operator_calls.was_released(workflow_id, repeat):
-            return accepted(workflow_id, fresh=False)
+            return accepted(workflow_id, self._operator_calls.release(workflow_id, repeat))
         if self._front_door.show(workflow_id).hold is not None:
             if not (payload is None or (isinstance(payload, dict) and payload.keys() <= {"reason"})):
                 detail = (

@@ -104,9 +104,12 @@ class OperatorCalls:
         call = self._call("release", head, caller)
         mark_ms = mark_of_outside_call(head.due_at_ms, self.now_ms())
         lifted = self.store.set_hold(workflow_id, None, call=call, due_at_ms=mark_ms)
-        if lifted:
-            # As it is now: a step may have committed while it was held.
-            self._perform(self._run(workflow_id))
+        recorded = call if lifted else self.store.operator_call(workflow_id, call.key)
+        # As it is now: a step may have committed while it was held.
+        head = self._run(workflow_id)
+        # A repeat may be of a call that died before it sent; once the run has moved on, that is of no matter.
+        if head.hold is None and (lifted or (recorded is not None and recorded.version == head.version)):
+            self._perform(head)
         return lifted
 
     # --- cancel --------------------------------------------------------------------------------

@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 
 from engine import Registry, Status
-from tests.dispatcher import examples
+from tests.dispatcher import examples, long_examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.examples import ARTICLE, DECISION
 from tests.dispatcher.moto_loop import MotoLoop
+from tests.dispatcher.values import incompressible
 from tests.dispatcher.wiretap import Action, Call, When, answer_500, crash, lose_the_answer
 from workflows import registry as content
+
+# More than an item holds.
+LARGE = incompressible(450 * 1024)
 
 WHEN: tuple[When, When] = ("before", "after")
 
@@ -65,6 +69,13 @@ def chained(loop: MotoLoop, run: str) -> None:
     loop.settle()
 
 
+def sealed(loop: MotoLoop, run: str) -> None:
+    """Values in the table and in the bucket, segments, and a step that reads the oldest of them."""
+    loop.start("counting", {"text": LARGE}, run=run)
+    assert loop.signal("go", {"text": LARGE[:40_000]}, run=run).status == 202
+    loop.settle()
+
+
 @dataclass(frozen=True)
 class Script:
     """What is played, over which registry, with how many steps to a message."""
@@ -79,6 +90,7 @@ SCRIPTS = {
     "early-signal": Script(early_signal, examples.wait),
     "timeout": Script(timeout, lambda: examples.wait(timeout_ms=60_000)),
     "retry": Script(retried, lambda: examples.retry(5_000, failures=2)),
+    "sealed": Script(sealed, lambda: long_examples.counting(4, long_examples.READ), steps_per_invocation=4),
     "three-steps-a-message": Script(chained, lambda: examples.chain(7), steps_per_invocation=3),
 }
 
@@ -95,7 +107,7 @@ FAULTS: dict[str, tuple[When, Action]] = {
 }
 
 # Between two calls there is one place to die: the shorter paths leave out what only repeats that.
-CASES = [("content-approval", "dies before")] + [
+CASES = [("content-approval", "dies before"), ("sealed", "dies before")] + [
     (script, fault) for script in SCRIPTS for fault in ("dies after", "done but reported as failed")
 ]
 

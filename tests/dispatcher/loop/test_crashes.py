@@ -21,8 +21,8 @@ from tests.dispatcher.values import incompressible
 from tests.dispatcher.wiretap import Action, Call, When, answer_500, crash, lose_the_answer
 from workflows import registry as content
 
-# More than an item holds.
-LARGE = incompressible(450 * 1024)
+# More than stays in a head.
+LARGE = incompressible(2000)
 
 WHEN: tuple[When, When] = ("before", "after")
 
@@ -70,9 +70,9 @@ def chained(loop: MotoLoop, run: str) -> None:
 
 
 def sealed(loop: MotoLoop, run: str) -> None:
-    """Values in the table and in the bucket, segments, and a step that reads the oldest of them."""
+    """Values of their own, segments, and a step that reads the oldest of them."""
     loop.start("counting", {"text": LARGE}, run=run)
-    assert loop.signal("go", {"text": LARGE[:40_000]}, run=run).status == 202
+    assert loop.signal("go", {"text": LARGE[:3000]}, run=run).status == 202
     loop.settle()
 
 
@@ -107,7 +107,7 @@ FAULTS: dict[str, tuple[When, Action]] = {
 }
 
 # Between two calls there is one place to die: the shorter paths leave out what only repeats that.
-CASES = [("content-approval", "dies before"), ("sealed", "dies before")] + [
+CASES = [("content-approval", "dies before")] + [
     (script, fault) for script in SCRIPTS for fault in ("dies after", "done but reported as failed")
 ]
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
-from dispatcher.due import delay_seconds_until, mark_after_commit
+from dispatcher.due import beyond_the_queue, delay_seconds_until, mark_after_commit
 from dispatcher.errors import DispatchError, ItemTooLarge
 from dispatcher.gathering import Gathering, Work
 from dispatcher.head import Head
@@ -251,9 +251,12 @@ class Dispatcher:
 
     def _write(self, work: Work, following: Head) -> Head | None:
         """Immutable objects first, then the one conditional write that refers to them."""
+        now, due_at_ms = self.now_ms(), following.snapshot.due_at_ms
+        # Decided once, here: who is to see to the timer must not depend on when somebody looks.
+        following = replace(following, far=due_at_ms is not None and beyond_the_queue(due_at_ms, now))
         prepared, objects = self.archive.prepared(following, loaded=work.head)
         self.archive.put(objects)
-        mark_ms = mark_after_commit(following.snapshot, work.head.due_at_ms, self.now_ms())
+        mark_ms = mark_after_commit(following.snapshot, work.head.due_at_ms, now)
         return self.store.commit(prepared, mark_ms=mark_ms)
 
     def _next_head(self, work: Work, snapshot: Snapshot, delivery: Delivery) -> Head:

@@ -113,6 +113,7 @@ def head_from_item(item: Mapping[str, AttributeValueTypeDef]) -> Head:
         hold=_hold(item),
         tries=_number(item, "tries") or 0,
         claim_until_ms=_number(item, "claim_until"),
+        outside_calls=_number(item, "outside_calls") or 0,
         removing="removing" in item,
     )
     return decode_body(item["body"]["B"], attributes)
@@ -120,7 +121,15 @@ def head_from_item(item: Mapping[str, AttributeValueTypeDef]) -> Head:
 
 def as_stored(head: Head, item: Mapping[str, AttributeValueTypeDef]) -> Head:
     """A head just written, under the due mark and the hold that its item has."""
-    return replace(head, due_at_ms=_number(item, DUE_AT), hold=_hold(item), grace_ms=None, tries=0, claim_until_ms=None)
+    return replace(
+        head,
+        due_at_ms=_number(item, DUE_AT),
+        hold=_hold(item),
+        outside_calls=_number(item, "outside_calls") or 0,
+        grace_ms=None,
+        tries=0,
+        claim_until_ms=None,
+    )
 
 
 def hold_attribute(hold: Hold) -> AttributeValueTypeDef:

@@ -75,6 +75,8 @@ _OF_ANOTHER_LIFE: Final = "life <> :life"
 _VERSION_IS: Final = "version = :previous"
 _MARK_UNCHANGED: Final = f"{DUE_AT} = :seen_mark"
 _MARK_STILL_ABSENT: Final = f"attribute_not_exists({DUE_AT})"
+_NO_CALL_SINCE: Final = "outside_calls = :seen_calls"
+_NO_CALL_YET: Final = "attribute_not_exists(outside_calls)"
 _NOT_TERMINAL: Final = f"NOT #status IN ({', '.join(f':terminal{i}' for i in range(len(_TERMINAL)))})"
 _NOT_CLAIMED: Final = "attribute_not_exists(claim_id)"
 _NOT_REMOVING: Final = "attribute_not_exists(removing)"
@@ -82,6 +84,8 @@ _HELD: Final = "attribute_exists(held)"
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _CONFLICT: Final = "TransactionConflictException"
+
+_ONE_CALL: Final = "outside_calls :one"
 
 # Of one version alone: a commit clears them. A failed run that is retried does not expire any more.
 _OF_THE_VERSION_BEFORE: Final = f"grace, tries, claim_id, claim_until, {EXPIRES_AT}"
@@ -235,14 +239,15 @@ class DynamoDbRunStore:
         """See RunStore."""
         values: Item = {
             **_terminal_values(),
+            ":one": {"N": "1"},
             **{f":{name}": value for name, value in mark_attributes(workflow_id, due_at_ms).items()},
         }
         assignments = f"SET {DUE_AT} = :{DUE_AT}, {DUE_SHARD} = :{DUE_SHARD}"
         condition = f"{_PRESENT} AND {_NOT_TERMINAL}"
         if hold is None:
-            update, condition = f"{assignments} REMOVE grace, held", f"{condition} AND {_HELD}"
+            update, condition = f"{assignments} ADD {_ONE_CALL} REMOVE grace, held", f"{condition} AND {_HELD}"
         else:
-            update = f"{assignments}, held = :hold REMOVE grace"
+            update = f"{assignments}, held = :hold ADD {_ONE_CALL} REMOVE grace"
             values[":hold"] = hold_attribute(hold)
         failed = self._transact(
             [
@@ -342,13 +347,14 @@ class DynamoDbRunStore:
                     "Update": {
                         "TableName": self._table_name,
                         "Key": key(partition, HEAD_SORT_KEY),
-                        "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard REMOVE grace",
+                        "UpdateExpression": f"SET {DUE_AT} = :mark, {DUE_SHARD} = :shard ADD {_ONE_CALL} REMOVE grace",
                         "ConditionExpression": f"{_PRESENT} AND {_NOT_TERMINAL}",
                         "ExpressionAttributeNames": {"#status": "status"},
                         "ExpressionAttributeValues": {
                             **_terminal_values(),
                             ":mark": mark[DUE_AT],
                             ":shard": mark[DUE_SHARD],
+                            ":one": {"N": "1"},
                         },
                     }
                 },
@@ -461,9 +467,14 @@ class DynamoDbRunStore:
         return self._change_mark(head, update, {":expires": {"N": str(expires_at_s)}})
 
     def _change_mark(self, head: Head, update: str, values: Item) -> bool:
-        if head.due_at_ms is None:
-            return self._change(head, update, values, _MARK_STILL_ABSENT) is None
-        return self._change(head, update, {**values, ":seen_mark": {"N": str(head.due_at_ms)}}, _MARK_UNCHANGED) is None
+        conditions, seen = [_MARK_STILL_ABSENT, _NO_CALL_YET], dict(values)
+        if head.due_at_ms is not None:
+            conditions[0] = _MARK_UNCHANGED
+            seen[":seen_mark"] = {"N": str(head.due_at_ms)}
+        if head.outside_calls:
+            conditions[1] = _NO_CALL_SINCE
+            seen[":seen_calls"] = {"N": str(head.outside_calls)}
+        return self._change(head, update, seen, *conditions) is None
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -644,7 +655,15 @@ class DynamoDbRunStore:
 
 def _under_the_mark_of(stored: Head, head: Head) -> Head:
     """A head just written, under the due mark and the hold that it has by now."""
-    return replace(head, due_at_ms=stored.due_at_ms, hold=stored.hold, grace_ms=None, tries=0, claim_until_ms=None)
+    return replace(
+        head,
+        due_at_ms=stored.due_at_ms,
+        hold=stored.hold,
+        outside_calls=stored.outside_calls,
+        grace_ms=None,
+        tries=0,
+        claim_until_ms=None,
+    )
 
 
 def _terminal_values() -> Item:

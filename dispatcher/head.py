@@ -114,8 +114,10 @@ class Head:
         hold: an operator's hold, which commits leave as it is.
         tries: executions of this version that were begun by a redelivery.
         claim_until_ms: until when somebody may be executing this version, which is to be executed once.
+        outside_calls: signals, holds and releases so far, by which the sweep knows that one has come since it looked.
         removing: whether the removal of the run has begun.
         in_bucket: whether the run has ever put a value into the bucket.
+        far: whether its timer was beyond the queue's reach when it was committed: it is the due mark's, then.
     """
 
     snapshot: Snapshot
@@ -134,8 +136,10 @@ class Head:
     hold: Hold | None = None
     tries: int = 0
     claim_until_ms: int | None = None
+    outside_calls: int = 0
     removing: bool = False
     in_bucket: bool = False
+    far: bool = False
 
     @property
     def workflow_id(self) -> str:
@@ -173,6 +177,7 @@ class Attributes:
     hold: Hold | None = None
     tries: int = 0
     claim_until_ms: int | None = None
+    outside_calls: int = 0
     removing: bool = False
 
 
@@ -209,6 +214,8 @@ def encode_body(head: Head) -> bytes:
         document["input"] = value_to_json(snapshot.input)
     if snapshot.wait is not None and snapshot.wait.data is not None:
         document["waitData"] = value_to_json(snapshot.wait.data)
+    if head.far:
+        document["far"] = True
     if head.in_bucket:
         document["inBucket"] = True
     if head.retry_epoch:
@@ -269,8 +276,10 @@ def _decoded(document: Mapping[str, Any], attributes: Attributes) -> Head:
         hold=attributes.hold,
         tries=attributes.tries,
         claim_until_ms=attributes.claim_until_ms,
+        outside_calls=attributes.outside_calls,
         removing=attributes.removing,
         in_bucket=document.get("inBucket", False),
+        far=document.get("far", False),
     )
 
 

@@ -34,7 +34,8 @@ class HeadEffects:
                 case EnqueueStep(not_before_ms=None):
                     self.queue.send(Continuation(head.workflow_id, head.version), group=head.snapshot.tenant)
                 case EnqueueStep():
-                    self.send_later(head)
+                    if not head.far:
+                        self.send_later(head)
                 case AwaitSignal():
                     if awaited_signal(self.store, head) is not None:
                         self.queue.send(Wake(head.workflow_id), group=head.snapshot.tenant)

@@ -87,7 +87,9 @@ class InMemoryRunStore:
             items[call_sort_key(call.key)] = call
         due_at_ms = before.due_at_ms if mark_ms is None else mark_ms
         stored.body = body
-        stored.attributes = replace(attributes_of(head), due_at_ms=due_at_ms, hold=before.hold)
+        stored.attributes = replace(
+            attributes_of(head), due_at_ms=due_at_ms, hold=before.hold, outside_calls=before.outside_calls
+        )
         stored.claim_id = stored.expires_at_s = None
         return _as_stored(head, stored.attributes)
 
@@ -123,7 +125,8 @@ class InMemoryRunStore:
         if hold is None and stored.attributes.hold is None:
             return False
         self._items.setdefault(workflow_id, {})[call_sort_key(call.key)] = call
-        stored.change(hold=hold, due_at_ms=due_at_ms, grace_ms=None)
+        calls = stored.attributes.outside_calls + 1
+        stored.change(hold=hold, due_at_ms=due_at_ms, grace_ms=None, outside_calls=calls)
         return True
 
     def record(self, workflow_id: str, call: OperatorCall) -> bool:
@@ -164,7 +167,7 @@ class InMemoryRunStore:
         items[signal_sort_key(signal.signal_id)] = signal.life
         key = inbox_sort_key(signal.name, signal.arrived_at_ms, signal.signal_id)
         items[key] = _StoredSignal(body, signal.name, signal.signal_id, signal.arrived_at_ms)
-        head.change(due_at_ms=due_at_ms, grace_ms=None)
+        head.change(due_at_ms=due_at_ms, grace_ms=None, outside_calls=head.attributes.outside_calls + 1)
         return True
 
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
@@ -220,7 +223,10 @@ class InMemoryRunStore:
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:
         """See RunStore."""
         stored = self._current(head)
-        if stored is None or stored.attributes.due_at_ms != head.due_at_ms:
+        if stored is None:
+            return False
+        now = stored.attributes
+        if (now.due_at_ms, now.outside_calls) != (head.due_at_ms, head.outside_calls):
             return False
         stored.change(due_at_ms=due_at_ms, grace_ms=grace_ms)
         return True
@@ -293,6 +299,7 @@ def _as_stored(head: Head, attributes: Attributes) -> Head:
         head,
         due_at_ms=attributes.due_at_ms,
         hold=attributes.hold,
+        outside_calls=attributes.outside_calls,
         grace_ms=None,
         tries=0,
         claim_until_ms=None,

@@ -343,6 +343,7 @@ class OperatorCalls:
             history=head.history.with_entry(entry),
             retry_epoch=change.retry_epoch,
             takes=(),
+            far=False,
             by=None,
             writer_id=self.new_id(),
             grace_ms=None,

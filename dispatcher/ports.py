@@ -200,13 +200,16 @@ class RunStore(Protocol):
         ...
 
     def move_mark(self, head: Head, *, due_at_ms: int | None, grace_ms: int | None) -> bool:
-        """Moves, or with None removes, the mark; only if neither version nor mark have changed since ``head``."""
+        """Moves, or with None removes, the mark.
+
+        Only if neither version nor mark have changed since ``head``, and no signal, hold or release has come.
+        """
         ...
 
     def expire(self, head: Head, *, expires_at_s: int) -> bool:
         """Removes the mark of a run at its end, which the table may delete after that time (epoch seconds).
 
-        Only if neither version nor mark have changed since ``head``.
+        On the conditions of :meth:`move_mark`.
         """
         ...
 

@@ -16,7 +16,6 @@ from dispatcher.errors import DispatchError
 from dispatcher.head import Head
 from dispatcher.head_effects import HeadEffects
 from dispatcher.limits import (
-    DELAY_SECONDS_MAX,
     SWEEP_GRACE_MAX_MS,
     SWEEP_GRACE_MS,
     SWEEP_MARKS_PER_PAGE,
@@ -118,8 +117,8 @@ class Sweep:
             self._see_to_lateness(head, report)
         elif timer_ms > now + SWEEP_PERIOD_MS:
             report.pushed += self.store.move_mark(head, due_at_ms=timer_ms, grace_ms=None)
-        elif timer_ms - head.snapshot.last_started_at <= DELAY_SECONDS_MAX * 1000:
-            # Within the queue's reach when it was set: a message is on its way, and only its loss is ours.
+        elif not head.far:
+            # Within the queue's reach when it was committed: a message is on its way, and only its loss is ours.
             due_at_ms = max(timer_ms, now) + SWEEP_GRACE_MS
             report.pushed += self.store.move_mark(head, due_at_ms=due_at_ms, grace_ms=SWEEP_GRACE_MS)
         # The mark first: a crash in between is late by the grace, not lost.

@@ -35,6 +35,20 @@ class TestInbox:
         assert backend.store.add_signal(signal, due_at_ms=500) is True
         assert _oldest(backend.store, "go") == signal
 
+    def test_a_mark_stays_when_a_signal_has_come_since_it_was_read(self, backend: StoreBackend) -> None:
+        """Also when the signal has set the very mark that was read: the sweep must notice it."""
+        backend.store.create(head_of(due_at_ms=None))
+        for number in (1, 2):
+            backend.store.add_signal(_signal(f"s{number}"), due_at_ms=500)
+            read = backend.store.load("run-1")
+            assert read is not None
+            backend.store.add_signal(_signal(f"t{number}"), due_at_ms=500)
+            assert not backend.store.move_mark(read, due_at_ms=None, grace_ms=None)
+            assert not backend.store.expire(read, expires_at_s=1)
+        now = backend.store.load("run-1")
+        assert now is not None
+        assert backend.store.move_mark(now, due_at_ms=None, grace_ms=None)
+
     def test_a_signal_moves_the_mark(self, backend: StoreBackend) -> None:
         """In the same write: a message lost after it is found by the sweep."""
         backend.store.create(head_of(due_at_ms=None))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from dispatcher.messages import Continuation
-from engine import Status
+from engine import Pause, Registry, Status, Step
 from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import MotoLoop
-from tests.dispatcher.virtual_time import DAY, HOUR, MINUTE, SECOND
+from tests.dispatcher.virtual_time import DAY, HOUR, MINUTE, SECOND, VirtualTime
 from tests.dispatcher.wiretap import crash
 
 
@@ -197,3 +198,23 @@ def test_a_timer_of_a_wait_that_was_answered_fires_nothing(new_loop: NewLoop) ->
     loop.advance(10 * MINUTE)
     assert loop.queued() == 0
     assert loop.executed() == {"before": 1, "wait": 2, "after": 1}
+
+
+def test_a_timer_at_the_queues_reach_has_one_message(new_loop: NewLoop, time: VirtualTime) -> None:
+    """Whether the queue or the mark keeps it is decided at the commit, not by when its step began."""
+    registry = Registry()
+
+    @registry.node("test:slow")
+    def slow(_data: object, step: Step) -> object:
+        time.pass_by(5)
+        return "done" if step.resumed is not None else Pause(until=timedelta(minutes=15))
+
+    registry.add({"name": "slow", "nodes": [{"id": "n", "type": "test:slow"}], "edges": []})
+    loop = new_loop(registry)
+    loop.start("slow")
+    loop.deliver_all()
+    loop.minutes(14)
+    assert loop.queued() == 1
+    loop.minutes(2)
+    assert loop.snapshot().status is Status.COMPLETED
+    assert loop.executed() == {"n": 2}

@@ -33,8 +33,9 @@ class HeadEffects:
             match effect:
                 case EnqueueStep(not_before_ms=None):
                     self.queue.send(Continuation(head.workflow_id, head.version), group=head.snapshot.tenant)
-                case EnqueueStep():
-                    if not head.far:
+                case EnqueueStep(not_before_ms=due_at_ms):
+                    # A far timer is the due mark's, unless its time has passed meanwhile: on hold, say.
+                    if not head.far or (due_at_ms is not None and due_at_ms <= self.now_ms()):
                         self.send_later(head)
                 case AwaitSignal():
                     if awaited_signal(self.store, head) is not None:

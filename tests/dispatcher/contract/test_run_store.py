@@ -161,6 +161,25 @@ class TestRunStore:
         assert list(backend.store.due_marks(3, until_ms=999, limit=10)) == []
         assert len(backend.store.due_marks(4, until_ms=500, limit=10)) == 1
 
+    def test_due_marks_go_on_after_one(self, backend: StoreBackend) -> None:
+        """In pages, each mark once, also where some are of one millisecond, and when the one before has gone."""
+        runs = _ids_of_shard(3, 6)
+        for number, run in enumerate(runs):
+            backend.store.create(head_of(run, due_at_ms=1000 + number // 3))
+        told: list[DueMark] = []
+        after: DueMark | None = None
+        for _ in range(len(runs) + 1):
+            page = backend.store.due_marks(3, until_ms=4000, limit=2, after=after)
+            if not page:
+                break
+            told += page
+            after = page[-1]
+            gone = backend.store.load(after.workflow_id)
+            assert gone is not None
+            assert backend.store.move_mark(gone, due_at_ms=None, grace_ms=None)
+        assert sorted(mark.workflow_id for mark in told) == sorted(runs)
+        assert [mark.due_at_ms for mark in told] == [1000] * 3 + [1001] * 3
+
     def test_the_index_is_sparse(self, backend: StoreBackend) -> None:
         """A run without a mark is not in it, whether it never had one or lost it."""
         backend.store.create(head_of("run-1", due_at_ms=None))

@@ -112,17 +112,18 @@ def test_a_run_filled_to_the_limit_still_says_why_it_ended(time: VirtualTime) ->
 
     In memory, since moto counts an item's old body beside its new one.
     """
-    loop = MemoryLoop(examples.returning(incompressible(400)), time)
+    loop = MemoryLoop(examples.growing(incompressible(400, "result")), time)
     text = incompressible(ITEM_BYTES_MAX)
     fits, too_long = 0, len(text)
     while too_long - fits > 100:
         middle = (fits + too_long) // 2
         try:
-            loop.start("returning", run=f"probe-{middle:06d}", tags={"note": text[:middle]})
+            loop.start("growing", run=f"probe-{middle:06d}", tags={"note": text[:middle]})
             fits = middle
         except PayloadTooLargeForRun:
             too_long = middle
-    loop.start("returning", run="probe-fits--", tags={"note": text[: fits - 200]})
+    loop.queue.messages.clear()
+    loop.start("growing", run="probe-fits--", tags={"note": text[: fits - 200]})
     loop.settle()
     head = loop.head("probe-fits--")
     assert (head.snapshot.status, head.version) == (Status.FAILED, 1)

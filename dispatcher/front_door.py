@@ -152,7 +152,7 @@ class FrontDoor:
             RunNotFound: there is none of that id.
         """
         head = self.archive.load(workflow_id)
-        if head is None:
+        if head is None or head.removing:
             raise RunNotFound(_NOT_FOUND.format(workflow_id))
         return head
 

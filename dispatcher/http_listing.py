@@ -52,7 +52,10 @@ class ListingRoutes:
         runs: list[JsonValue] = [
             _summary(head)
             for head in heads
-            if head is not None and _has_tag(head, tag) and asked.status in {None, head.snapshot.status}
+            if head is not None
+            and not head.removing
+            and _has_tag(head, tag)
+            and asked.status in {None, head.snapshot.status}
         ]
         return response_of(200, {"runs": runs, "cursor": page.cursor})
 
@@ -63,7 +66,7 @@ class ListingRoutes:
         query.check()
         workflow_id = request.parameters["id"]
         head = self._archive.load(workflow_id)
-        if head is None:
+        if head is None or head.removing:
             raise RunNotFound(f"there is no run {workflow_id!r}")
         placed = list(self._archive.placed_entries(head, after=after, limit=limit))
         last = placed[-1].version if placed else after

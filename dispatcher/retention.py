@@ -12,7 +12,7 @@ from typing import Final
 
 from dispatcher.errors import Terminal
 from dispatcher.head import Head
-from dispatcher.limits import PIN_YOUNG_MS, PURGE_KEYS_PER_READ, PURGE_TIME_MAX_MS
+from dispatcher.limits import MARK_AFTER_OUTSIDE_CALL_MS, PIN_YOUNG_MS, PURGE_KEYS_PER_READ, PURGE_TIME_MAX_MS
 from dispatcher.messages import Continuation
 from dispatcher.ports import PayloadBucket, RunStore, StepQueue
 from dispatcher.table_schema import bucket_prefix, call_sort_key
@@ -43,6 +43,8 @@ class Retention:
     def rest(self, head: Head) -> bool:
         """Takes the mark from a finished run, or sets it to the time at which it goes. Says whether it has."""
         expires_at_ms = self.expires_at_ms(head)
+        if head.removing:
+            return self._send_for_purge(head)
         if expires_at_ms is None:
             return self.store.move_mark(head, due_at_ms=None, grace_ms=None)
         if not head.in_bucket and not self.store.keys(head.workflow_id, limit=1):
@@ -50,6 +52,9 @@ class Retention:
         if self.now_ms() < expires_at_ms:
             waits = head.due_at_ms == expires_at_ms
             return not waits and self.store.move_mark(head, due_at_ms=expires_at_ms, grace_ms=None)
+        return self._send_for_purge(head)
+
+    def _send_for_purge(self, head: Head) -> bool:
         # The mark first, as always: a crash in between is late, not lost.
         moved = self.store.move_mark(head, due_at_ms=self.now_ms() + _DAY_MS, grace_ms=None)
         if moved and not self.is_pinned(head):
@@ -59,7 +64,7 @@ class Retention:
     def purge_if_expired(self, head: Head) -> None:
         """Removes a run whose time has come; sends for the rest when there is too much to do at once."""
         expires_at_ms = self.expires_at_ms(head)
-        if expires_at_ms is None or self.now_ms() < expires_at_ms:
+        if not head.removing and (expires_at_ms is None or self.now_ms() < expires_at_ms):
             return
         try:
             gone = self.purge(head)
@@ -75,6 +80,10 @@ class Retention:
             RunPinned: a fork of it needs what it has put away. Nothing was removed.
         """
         ends_at_ms = self.now_ms() + PURGE_TIME_MAX_MS
+        # A removal that is cut short is the sweep's to go on with.
+        again_at_ms = self.now_ms() + MARK_AFTER_OUTSIDE_CALL_MS
+        if not self.store.move_mark(head, due_at_ms=again_at_ms, grace_ms=None):
+            return False
         # First it is told that the run goes, then who needs it is asked: a fork looks in the other order, and one of
         # the two sees the other.
         if not self.store.set_removing(head, True):

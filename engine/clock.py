@@ -5,8 +5,11 @@ Everything else takes ``now_ms``, ids and ``rng`` as arguments, so that a test h
 
 from __future__ import annotations
 
-import random
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import random
 
 
 def now_ms() -> int:
@@ -16,4 +19,6 @@ def now_ms() -> int:
 
 def new_rng() -> random.Random:
     """A generator seeded by the operating system."""
+    import random  # noqa: PLC0415  (jitter alone needs it)
+
     return random.Random()  # noqa: S311  (jitter, not secrets)

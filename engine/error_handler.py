@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from engine.outcome import StepError
 from engine.retry import Resolve, RetryPolicy, select
 from engine.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import random
 
 
 class StepFailure(NamedTuple):

@@ -7,16 +7,18 @@ business.
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias, Union
 
 import pydantic
 
 from engine.naming import camel_case
 from engine.outcome import StepError
+
+if TYPE_CHECKING:
+    import random
 
 NEVER_RETRIED = frozenset(
     {

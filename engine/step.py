@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -81,6 +80,8 @@ class Step(NamedTuple):
         UUID-shaped SHA-256 of run nonce, node, visit, resumes taken in this visit and retry epoch
         (dispatch-protocol.md, Identity). Give it to whatever the step calls.
         """
+        import hashlib  # noqa: PLC0415  (OpenSSL takes 5 ms, which only steps that ask for a key need)
+
         nonce = self.host.nonce if self.host.nonce is not None else self.workflow_id
         parts = (nonce, self.node_id, str(self.visit), str(self.resumes), str(self.host.retry_epoch))
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -7,7 +7,6 @@ once it has the next snapshot.
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -54,6 +53,8 @@ from engine.validation import SchemaValidator, SchemaViolation, Validator
 
 if TYPE_CHECKING:
     # For annotations alone: pydantic's models would make the engine's import a quarter longer.
+    import random
+
     from engine.definition import WorkflowDefinition
 
 Clock: TypeAlias = Callable[[], int]

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from tests.simulation.faults import Fault, Planned
-from tests.simulation.play import Broken, Coverage, Plan, plan_of_seed, play_seed, program_named, shrunk, single_faults
+from tests.simulation.play import Broken, Plan, plan_of_seed, play_seed, program_named, shrunk, single_faults
+from tests.simulation.soak import SEEDS_AT_ONCE, Report, reports
 from tests.simulation.world import World
-
-_SEEDS_AT_ONCE = 200
-
-
-@dataclass(slots=True)
-class _Report:
-    """What some seeds came to."""
-
-    seeds: int = 0
-    coverage: Coverage = field(default_factory=Coverage)
-    failed: list[tuple[int, str]] = field(default_factory=list)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,12 +86,11 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _soak(start: int, seeds: int, jobs: int) -> int:
-    total, begun = _Report(), time.monotonic()
+    total, begun = Report(), time.monotonic()
     chunks = [
-        range(first, min(first + _SEEDS_AT_ONCE, start + seeds))
-        for first in range(start, start + seeds, _SEEDS_AT_ONCE)
+        range(first, min(first + SEEDS_AT_ONCE, start + seeds)) for first in range(start, start + seeds, SEEDS_AT_ONCE)
     ]
-    for report in _reports(chunks, jobs):
+    for report in reports(chunks, jobs):
         total.seeds += report.seeds
         total.coverage.merge(report.coverage)
         total.failed += report.failed
@@ -120,25 +107,6 @@ def _soak(start: int, seeds: int, jobs: int) -> int:
     if total.failed:
         print("\nfailed: " + " ".join(str(seed) for seed, _ in sorted(total.failed)))  # noqa: T201
     return 1 if total.failed else 0
-
-
-def _reports(chunks: Sequence[range], jobs: int) -> Iterator[_Report]:
-    if jobs <= 1:
-        yield from map(_play_chunk, chunks)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_play_chunk, chunks)
-
-
-def _play_chunk(seeds: range) -> _Report:
-    report = _Report()
-    for seed in seeds:
-        report.seeds += 1
-        try:
-            report.coverage.add(play_seed(seed))
-        except Broken as broken:
-            report.failed.append((seed, str(broken)))
-    return report
 
 
 if __name__ == "__main__":

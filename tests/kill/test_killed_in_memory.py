@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+import pytest
 
 from dispatcher.bootstrap import Adapters, App
 from dispatcher.front_door import StartRequest
@@ -129,6 +132,15 @@ class _Deployment:
         return any(not stored.attributes.status.terminal for stored in self.store._heads.values())
 
 
+@pytest.fixture
+def no_log() -> Iterator[None]:
+    """Keeps the log out of pytest, which holds each line of it in memory."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("no_log")
 def test_all_end_and_memory_stays_flat() -> None:
     """Each run ends once, as without deaths; runs that are removed leave nothing behind in store or process."""
     deployment = _Deployment(seed=11)

@@ -167,7 +167,7 @@ class Archive:
             following: the next head, its newest entry last in the tail.
             loaded: the head it follows, whose tail is sealed when it has grown enough; None at a start.
         """
-        owner = Owner(following.workflow_id, following.nonce)
+        owner = following.owner
         objects: list[Sealed] = []
         history = following.history
         if loaded is not None and loaded.history.needs_seal:
@@ -253,7 +253,7 @@ class Archive:
         return low
 
     def _run(self, head: Head, trouble: list[DispatchError] | None = None) -> _OpenRun:
-        return _OpenRun(self, Owner(head.workflow_id, head.nonce), [] if trouble is None else trouble)
+        return _OpenRun(self, head.owner, [] if trouble is None else trouble)
 
 
 class PlacedEntry(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dispatcher.due import shard_of
@@ -121,14 +120,8 @@ def head_from_item(item: Mapping[str, AttributeValueTypeDef]) -> Head:
 
 def as_stored(head: Head, item: Mapping[str, AttributeValueTypeDef]) -> Head:
     """A head just written, under the due mark and the hold that its item has."""
-    return replace(
-        head,
-        due_at_ms=_number(item, DUE_AT),
-        hold=_hold(item),
-        outside_calls=_number(item, "outside_calls") or 0,
-        grace_ms=None,
-        tries=0,
-        claim_until_ms=None,
+    return head.as_stored(
+        due_at_ms=_number(item, DUE_AT), hold=_hold(item), outside_calls=_number(item, "outside_calls") or 0
     )
 
 

@@ -655,15 +655,7 @@ class DynamoDbRunStore:
 
 def _under_the_mark_of(stored: Head, head: Head) -> Head:
     """A head just written, under the due mark and the hold that it has by now."""
-    return replace(
-        head,
-        due_at_ms=stored.due_at_ms,
-        hold=stored.hold,
-        outside_calls=stored.outside_calls,
-        grace_ms=None,
-        tries=0,
-        claim_until_ms=None,
-    )
+    return head.as_stored(due_at_ms=stored.due_at_ms, hold=stored.hold, outside_calls=stored.outside_calls)
 
 
 def _terminal_values() -> Item:

@@ -15,6 +15,7 @@ from dispatcher.errors import HistoryDamaged, ItemTooLarge, UnknownSchema
 from dispatcher.history import (
     LAYOUT,
     History,
+    Owner,
     history_from_json,
     history_to_json,
     packed_json,
@@ -152,10 +153,27 @@ class Head:
         return self.snapshot.version
 
     @property
+    def owner(self) -> Owner:
+        """The run, and the life of it, that what it puts away belongs to."""
+        return Owner(self.workflow_id, self.nonce)
+
+    @property
     def wait_address(self) -> WaitAddress | None:
         """The wait the run is in, or None."""
         wait, node_id = self.snapshot.wait, self.snapshot.current_node_id
         return None if wait is None or node_id is None else WaitAddress(node_id, wait.visit, wait.resumes)
+
+    def as_stored(self, *, due_at_ms: int | None, hold: Hold | None, outside_calls: int) -> Head:
+        """A head just written, under what its write left alone; what is of the version before is cleared."""
+        return replace(
+            self,
+            due_at_ms=due_at_ms,
+            hold=hold,
+            outside_calls=outside_calls,
+            grace_ms=None,
+            tries=0,
+            claim_until_ms=None,
+        )
 
     def marked(self, due_at_ms: int | None, grace_ms: int | None) -> Head:
         """The same head under another due mark."""

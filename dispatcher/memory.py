@@ -295,15 +295,7 @@ def _place_of(mark: DueMark) -> tuple[int, str]:
 
 
 def _as_stored(head: Head, attributes: Attributes) -> Head:
-    return replace(
-        head,
-        due_at_ms=attributes.due_at_ms,
-        hold=attributes.hold,
-        outside_calls=attributes.outside_calls,
-        grace_ms=None,
-        tries=0,
-        claim_until_ms=None,
-    )
+    return head.as_stored(due_at_ms=attributes.due_at_ms, hold=attributes.hold, outside_calls=attributes.outside_calls)
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def rewound(archive: Archive, source: Head, version: int, *, now_ms: int) -> Rew
     """
     if not 0 <= version <= source.version:
         raise NoSuchVersion(f"version is {version}; run {source.workflow_id!r} has versions 0 to {source.version}")
-    owner = Owner(source.workflow_id, source.nonce)
+    owner = source.owner
     newest: Entry | None = None
     node_id = source.snapshot.current_node_id
     total_ms, last_success = 0, None

@@ -10,7 +10,6 @@ from dispatcher.archive import Archive
 from dispatcher.due import mark_of_outside_call
 from dispatcher.errors import Retryable
 from dispatcher.head import Head
-from dispatcher.history import Owner
 from dispatcher.messages import Message, Wake
 from dispatcher.ports import RunStore, Sealed, Signal, StepQueue
 from engine import WaitAddress
@@ -60,7 +59,7 @@ def deliver(
         ItemTooLarge: the payload is larger than the table takes.
     """
     objects: list[Sealed] = []
-    stored = archive.stored(payload, Owner(head.workflow_id, head.nonce), objects)
+    stored = archive.stored(payload, head.owner, objects)
     archive.put(objects)
     signal = Signal(head.workflow_id, name, signal_id, stored, now_ms, head.nonce)
     fresh = store.add_signal(signal, due_at_ms=mark_of_outside_call(head.due_at_ms, now_ms))

@@ -25,8 +25,8 @@ from dispatcher.handler import handle
 from dispatcher.head import Head
 from dispatcher.limits import SWEEP_PERIOD_MS
 from dispatcher.memory import InMemoryBucket, InMemoryRunStore
-from dispatcher.settings import Settings
 from engine import WorkflowEngine
+from tests.dispatcher.settings import SETTINGS, NoSecret
 from tests.simulation.clock import DAY, SECOND, VirtualClock
 from tests.simulation.faults import Boundary, Death, Fault, Kind, Schedule
 from tests.simulation.invariants import EVENLY, Account, Ledger, require
@@ -51,22 +51,6 @@ _DEPTH_MAX: Final = 2
 
 
 _LOG: Final = logging.getLogger("refluxo")
-
-_SETTINGS: Final = Settings(
-    table_name="table",
-    queue_url="https://queue.test",
-    parked_queue_url="https://parked.test",
-    payload_bucket="payloads",
-    public_url="https://api.test",
-    webhook_secret_id="secret",
-)
-
-
-class _Secret:
-    """A signing secret that everybody knows."""
-
-    def signing_secret(self) -> bytes:
-        return b"whsec_test"
 
 
 class _Unexpected(logging.Handler):
@@ -154,7 +138,7 @@ class World:
         self.kept_by_a_fork = False
         self._make_app = make_app
         self._settings = replace(
-            _SETTINGS,
+            SETTINGS,
             steps_per_invocation=program.steps_per_invocation,
             retention_days=program.retention_days,
         )
@@ -286,7 +270,7 @@ class World:
             store=FaultyStore(self.store, process, self.ledger, self._older_marks),
             queue=FaultyQueue(self.queue, process),
             bucket=FaultyBucket(self.bucket, process),
-            secrets=_Secret(),
+            secrets=NoSecret(),
             now_ms=process.now_ms,
             new_id=lambda: f"{next(self._ids):032x}",
             new_rng=lambda: EVENLY,

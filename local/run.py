@@ -127,6 +127,10 @@ class LocalRun:
         """As :meth:`until`."""
         return await asyncio.to_thread(self.until, node_id)
 
+    async def until_ended_async(self) -> LocalRun:
+        """As :meth:`until_ended`."""
+        return await asyncio.to_thread(self.until_ended)
+
     async def result_async(self) -> JsonValue:
         """As :meth:`result`."""
         return await asyncio.to_thread(self.result)

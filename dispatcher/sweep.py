@@ -40,6 +40,8 @@ class SweepReport:
     sent: int = 0
     pushed: int = 0
     removed: int = 0
+    overdue: int = 0
+    """Runs whose message counts as lost."""
     queue_age_ms: int | None = None
     """Age of the queue's oldest message, once it was asked for."""
 
@@ -150,6 +152,7 @@ class Sweep:
             return
         grace_ms = min(2 * head.grace_ms, SWEEP_GRACE_MAX_MS) if head.grace_ms else SWEEP_GRACE_MS
         if self.store.move_mark(head, due_at_ms=now + grace_ms, grace_ms=grace_ms):
+            report.overdue += 1
             _LOG.warning("overdue", extra={"workflow_id": head.workflow_id, "version": head.version})
             self._send(head, 0, report)
 

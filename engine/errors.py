@@ -38,6 +38,15 @@ class InvalidDefinition(RefluxoError):
         super().__init__(f"workflow {name!r} is not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
+class InvalidRoute(RefluxoError):
+    """A route can start no run as written; ``faults`` holds everything found, not the first only."""
+
+    def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
+        self.name = name
+        self.faults = faults
+        super().__init__(f"route {name!r} is not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
 class InvalidFlow(RefluxoError):
     """A line of a flow cannot be: raised by that line, with what to write instead."""
 

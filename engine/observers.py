@@ -50,6 +50,10 @@ class LoggingObserver(Plugin):
         """See Plugin."""
         self._run("run failed", snapshot)
 
+    def on_workflow_cancel(self, snapshot: Snapshot) -> None:
+        """See Plugin."""
+        self._run("run cancelled", snapshot)
+
     def _run(self, message: str, snapshot: Snapshot) -> None:
         facts = {"workflow_id": snapshot.workflow_id, "version": snapshot.version, "status": snapshot.status.value}
         self._logger.log(self._level, message, extra=facts)
@@ -135,6 +139,10 @@ class MetricsObserver(Plugin):
         """See Plugin."""
         self._count_run("failed", snapshot)
 
+    def on_workflow_cancel(self, snapshot: Snapshot) -> None:
+        """See Plugin."""
+        self._count_run("cancelled", snapshot)
+
     def on_after_node_execution(self, event: NodeEvent) -> None:
         """See Plugin."""
         with self._lock:
@@ -165,7 +173,7 @@ class MetricsObserver(Plugin):
         with self._lock:
             failed, executed = self._steps["failed"], self._steps["executed"]
             return {
-                "runs": {what: self._runs[what] for what in ("started", "paused", "completed", "failed")},
+                "runs": {what: self._runs[what] for what in ("started", "paused", "completed", "failed", "cancelled")},
                 "steps": {what: self._steps[what] for what in ("executed", "failed", "retried")},
                 "failureRate": round(failed / executed, 4) if executed else 0,
                 "errors": dict(sorted(self._errors.items())),
@@ -207,3 +215,7 @@ class CompositeObserver(Plugin):
     def on_workflow_fail(self, snapshot: Snapshot) -> None:
         """See Plugin."""
         self._observers.tell(lambda observer: observer.on_workflow_fail(snapshot))
+
+    def on_workflow_cancel(self, snapshot: Snapshot) -> None:
+        """See Plugin."""
+        self._observers.tell(lambda observer: observer.on_workflow_cancel(snapshot))

@@ -53,6 +53,9 @@ class Plugin:
     def on_workflow_fail(self, snapshot: Snapshot) -> None:
         """A run has failed."""
 
+    def on_workflow_cancel(self, snapshot: Snapshot) -> None:
+        """A run has been cancelled."""
+
 
 class Plugins:
     """Calls the hooks of several plugins, in order, whatever they do."""
@@ -90,5 +93,7 @@ class Plugins:
                 self.tell(lambda plugin: plugin.on_workflow_complete(after))
             case Status.FAILED:
                 self.tell(lambda plugin: plugin.on_workflow_fail(after))
-            case Status.ACTIVE | Status.ERROR | Status.CANCELLED:
+            case Status.CANCELLED:
+                self.tell(lambda plugin: plugin.on_workflow_cancel(after))
+            case Status.ACTIVE | Status.ERROR:
                 pass

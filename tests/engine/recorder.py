@@ -17,6 +17,7 @@ HOOKS = (
     "on_workflow_pause",
     "on_workflow_complete",
     "on_workflow_fail",
+    "on_workflow_cancel",
 )
 """Every hook a plugin has."""
 
@@ -57,6 +58,10 @@ class Recorder(Plugin):
     def on_workflow_fail(self, snapshot: Snapshot) -> None:
         """Notes it."""
         self._run("fail", snapshot)
+
+    def on_workflow_cancel(self, snapshot: Snapshot) -> None:
+        """Notes it."""
+        self._run("cancel", snapshot)
 
     def _node(self, hook: str, event: NodeEvent) -> None:
         self.told.append(f"{self.name}{hook} {event.step.node_id} {event.step.visit}.{event.step.attempt}")

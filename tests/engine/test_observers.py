@@ -95,7 +95,7 @@ def test_metrics_count_runs_steps_and_errors() -> None:
     list(steps_of(registry.engine("good")))
     list(steps_of(registry.engine("bad")))
     health: Any = metrics.health()
-    assert health["runs"] == {"started": 2, "paused": 2, "completed": 1, "failed": 1}
+    assert health["runs"] == {"started": 2, "paused": 2, "completed": 1, "failed": 1, "cancelled": 0}
     assert health["steps"] == {"executed": 10, "failed": 3, "retried": 2}
     assert health["errors"] == {"Bad": 1, "OSError": 2}
     assert health["failureRate"] == 0.3
@@ -206,7 +206,7 @@ def test_counts_from_several_threads_are_exact() -> None:
         worker.join()
     health: Any = metrics.health()
     total = threads * runs
-    assert health["runs"] == {"started": total, "paused": total, "completed": total, "failed": 0}
+    assert health["runs"] == {"started": total, "paused": total, "completed": total, "failed": 0, "cancelled": 0}
     assert health["steps"] == {"executed": 5 * total, "failed": total, "retried": total}
     assert health["latency"]["count"] == 5 * total
     assert all(

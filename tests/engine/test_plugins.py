@@ -87,7 +87,8 @@ def test_a_hook_that_raises_is_logged_and_changes_nothing(
     assert last.to_json() == undisturbed.to_json()
     assert recorder.told[: len(STORY)] == STORY
     assert raising.calls == len(caplog.records)
-    assert (raising.calls == 0) is (hook == {"good": "on_workflow_fail", "bad": "on_workflow_complete"}[name])
+    untold = {"on_workflow_cancel", {"good": "on_workflow_fail", "bad": "on_workflow_complete"}[name]}
+    assert (raising.calls == 0) is (hook in untold)
     for record in caplog.records:
         assert "a hook of Raising raised" in record.getMessage()
         assert record.exc_info is not None
@@ -147,6 +148,17 @@ def test_no_hook_is_called_for_a_terminal_run(status: str) -> None:
     with pytest.raises(IllegalTransition):
         engine.execute(ended, now_ms=NOW_MS)
     assert recorder.told == []
+
+
+def test_a_cancellation_is_announced() -> None:
+    """By whoever commits it; a run that made no step yet has begun with it."""
+    recorder = Recorder()
+    engine = eventful_registry([recorder]).engine("good")
+    snapshots = list(steps_of(engine, host=Host(announces=True)))
+    recorder.told.clear()
+    for before in (snapshots[3], snapshots[0]):
+        engine.announce(before, advance(before, Cancelled("no longer wanted"), now_ms=NOW_MS).snapshot)
+    assert recorder.told == ["cancel 4", "start 0", "cancel 1"]
 
 
 def test_an_error_that_is_caught_fails_no_run() -> None:

@@ -1,61 +1,198 @@
-"""Calls of the HTTP API, as anybody outside would make them."""
+"""Calls of the HTTP API, as anybody outside would make them: JSON out, JSON in, signed when told how.
+
+It follows no redirects, for a signature or a token is for one address alone, and it repeats nothing by itself.
+"""
 
 from __future__ import annotations
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http import HTTPStatus
+from typing import Final, TypeAlias
+from urllib.parse import quote, urlencode, urlsplit
 
-_TIMEOUT_SECONDS: Final = 30
+from cli.failures import NOT_FOUND, REFUSED, UNREACHABLE, CommandError
+
+TIMEOUT_SECONDS: Final = 35.0
+"""A little more than API Gateway gives any request (30 s)."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+Authorize: TypeAlias = Callable[[str, str, bytes | None], Mapping[str, str]]
+"""Given method, address and body: the headers that say who asks."""
 
 
-class ApiError(Exception):
-    """The API did not answer, or answered with a problem document, whose detail is the message."""
+class ApiError(CommandError):
+    """The API did not answer, or answered with an error. ``status``: the HTTP status, None without an answer."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None,
+        advice: str | None = None,
+        problem: Mapping[str, object] | None = None,
+    ) -> None:
+        self.status = status
+        super().__init__(message, _exit_code(status), advice=advice, problem=problem)
+
+
+def _exit_code(status: int | None) -> int:
+    if status == HTTPStatus.NOT_FOUND:
+        return NOT_FOUND
+    return REFUSED if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR else UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and JSON body of an answer."""
+    """Status, JSON body and headers (names in lower case) of an answer. 304 has no body."""
 
     status: int
     document: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class ApiClient:
-    """Calls the API at an address."""
+class Api:
+    """Calls the API at an address.
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    Args:
+        url: its address; with a path, if the API stands below one.
+        authorize: gives the headers that say who asks; None asks as nobody.
+        who: how an error tells as whom it was asked.
+        timeout_seconds: the longest silence.
+    """
 
-    def get(self, path: str) -> Answer:
-        """GET a path, or an address of the API."""
-        return self._call("GET", path, None)
+    def __init__(
+        self,
+        url: str,
+        *,
+        authorize: Authorize | None = None,
+        who: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._authorize = authorize
+        self._who = who
+        self._timeout_seconds = timeout_seconds
+        # A proxy of the environment knows nothing of this machine's own ports.
+        proxies = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname in LOOPBACK else []
+        self._opener = urllib.request.build_opener(_NoRedirects, *proxies)
 
-    def post(self, path: str, document: object = None) -> Answer:
+    def get(self, path: str, query: Mapping[str, object] | None = None, *, etag: str | None = None) -> Answer:
+        """GET a path, or an address of the API. With ``etag`` the answer may be 304, without a body."""
+        return self._call("GET", path, query=query, headers={} if etag is None else {"if-none-match": etag})
+
+    def post(self, path: str, document: object = None, *, idempotency_key: str | None = None) -> Answer:
         """POST JSON to a path, or to an address of the API."""
-        return self._call("POST", path, document)
+        headers = {} if idempotency_key is None else {"idempotency-key": idempotency_key}
+        return self._call("POST", path, document=document, headers=headers)
 
-    def _call(self, method: str, path: str, document: object) -> Answer:
-        address = path if path.startswith(f"{self._url}/") else self._url + path
+    def put(self, path: str, document: object) -> Answer:
+        """PUT JSON to a path."""
+        return self._call("PUT", path, document=document)
+
+    def delete(self, path: str) -> Answer:
+        """DELETE what is at a path."""
+        return self._call("DELETE", path)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        document: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        address = path if path.startswith(f"{self.url}/") else self.url + path
+        said = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        if said:
+            # Not quote_plus: a signature is made over %20.
+            address += "?" + urlencode(said, quote_via=quote)
         body = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(  # noqa: S310  (the address is the user's own stack)
-            address, data=body, method=method, headers={"content-type": "application/json"}
-        )
+        sent = {"content-type": "application/json", "accept": "application/json", **(headers or {})}
+        if self._authorize is not None:
+            sent.update(self._authorize(method, address, body))
+        request = urllib.request.Request(address, data=body, method=method, headers=sent)  # noqa: S310  (the user's own)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
-                return Answer(answer.status, json.load(answer))
+            with self._opener.open(request, timeout=self._timeout_seconds) as answer:
+                return Answer(answer.status, _document(answer.read()), _lowered(answer.headers))
         except urllib.error.HTTPError as error:
-            raise ApiError(f"{method} {path}: {error.code}: {_detail(error)}") from None
+            with error:
+                return self._refused(method, path, error)
         except (OSError, ValueError) as error:
-            raise ApiError(f"{method} {address} did not answer: {error}") from None
+            reason = getattr(error, "reason", error)
+            advice = (
+                "is the local stack running (refluxo local)?"
+                if urlsplit(address).hostname in LOOPBACK
+                else "check the address given by --url or REFLUXO_URL, and that this machine can reach it"
+            )
+            raise ApiError(f"{method} {address} did not answer: {reason}", status=None, advice=advice) from None
+
+    def _refused(self, method: str, path: str, error: urllib.error.HTTPError) -> Answer:
+        if error.code == HTTPStatus.NOT_MODIFIED:
+            return Answer(error.code, {}, _lowered(error.headers))
+        try:
+            problem = _document(error.read())
+        except (OSError, ValueError):
+            problem = {}
+        # API Gateway itself says {"message": ..} where the service says {"detail": ..}.
+        detail = problem.get("detail", problem.get("message", error.reason))
+        raise ApiError(
+            f"{method} {path}: {error.code}: {detail}",
+            status=error.code,
+            advice=self._advice(error.code, path),
+            problem={"status": error.code, "detail": detail, **problem},
+        )
+
+    def _advice(self, status: int, path: str) -> str | None:
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            if self._who is None:
+                return "the request was sent as nobody: give --sign (AWS credentials), or a token in REFLUXO_TOKEN"
+            return f"the request was sent as {self._who}; that identity needs execute-api:Invoke on this API"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return "try again; refluxo health tells which part is not well"
+        if status < HTTPStatus.BAD_REQUEST:
+            return "the address redirects, and no redirect is followed: give --url as the API's own address"
+        _, room, *rest = path.split("/")
+        return _NEXT.get((status, room), _NEXT.get((status, ""), "")).format(*rest) or None
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
-    try:
-        problem = json.load(error)
-    except ValueError:
-        return error.reason
-    return str(problem.get("detail", error.reason)) if isinstance(problem, dict) else error.reason
+_NEXT: Final[Mapping[tuple[int, str], str]] = {
+    (HTTPStatus.NOT_FOUND, "runs"): "refluxo list shows the runs there are",
+    (HTTPStatus.NOT_FOUND, "workflows"): "refluxo workflows shows the workflows there are",
+    (HTTPStatus.NOT_FOUND, ""): "is this the address of a Refluxo API (--url, REFLUXO_URL)?",
+    (HTTPStatus.CONFLICT, "runs"): "refluxo show {} shows where the run stands",
+}
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """See urllib: None lets the answer be an error."""
+
+
+def _document(body: bytes) -> Mapping[str, object]:
+    if not body.strip():
+        return {}
+    document = json.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError("the answer is no JSON object: is this the address of a Refluxo API?")  # noqa: TRY004
+    return document
+
+
+def _lowered(headers: Message) -> Mapping[str, str]:
+    return {name.lower(): str(value) for name, value in headers.items()}
+
+
+def run_path(run_id: str, *more: str) -> str:
+    """The path of a run, or of something below it."""
+    return "/".join(["/runs", *(quote(part, safe=":@") for part in (run_id, *more))])
+
+
+def workflow_path(name: str, *more: str) -> str:
+    """The path of a workflow, or of something below it."""
+    return "/".join(["/workflows", *(quote(part, safe=":@") for part in (name, *more))])

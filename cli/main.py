@@ -1,189 +1,148 @@
-"""``refluxo``: reads the command line, and imports what a command needs when it is called."""
+"""``refluxo``: finds the command that is asked for, runs it, and says how it ended.
+
+Owns the mapping of errors to exit codes and messages; what a command does is in ``cli/commands``.
+"""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import signal
+import importlib
+import json
+import os
+import pkgutil
 import sys
-import threading
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from engine import Registry
+import click
 
-DEFAULT_PORT: Final = 8080
-PORT_MAX: Final = 65_535
-EXAMPLE: Final = "content-approval"
-DEFAULT_REGISTRY: Final = "workflows:registry"
+from cli import commands
+from cli.failures import DONE, INTERRUPTED, MEANINGS, USAGE, CommandError
+from cli.plain_text import plain
 
-LOCAL_EXTRA: Final = frozenset({"boto3", "botocore", "moto", "flask", "flask_cors", "rich"})
+LOCAL_EXTRA: Final = frozenset({"boto3", "botocore", "dotenv", "flask", "flask_cors", "moto", "rich", "watchfiles"})
 """Modules of the extra ``[local]``."""
 
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
+SECTIONS: Final = ("This machine", "Runs", "Workflows", "Service")
+
+_EXIT_CODES: Final = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + "."
+
+
+class Commands(click.Group):
+    """The commands of ``cli/commands``, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """See click."""
+        return sorted(self._modules())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """See click."""
+        module = self._modules().get(cmd_name)
+        command = None if module is None else importlib.import_module(f"{commands.__name__}.{module}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See click: the commands by section."""
+        sections: dict[str, list[tuple[str, str]]] = {section: [] for section in SECTIONS}
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            section = importlib.import_module(f"{commands.__name__}.{self._modules()[name]}").SECTION
+            if command is not None:
+                sections[section].append((name, command.get_short_help_str(90)))
+        for section, rows in sections.items():
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+
+    def _modules(self) -> dict[str, str]:
+        found = pkgutil.iter_modules(commands.__path__)
+        return {module.name.rstrip("_").replace("_", "-"): module.name for module in found}
+
+    def invoke(self, ctx: click.Context) -> object:
+        """See click; a reader of our output who has seen enough is no failure."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is left in the buffer has nowhere to go, and Python would complain of it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+        return code
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        """See click; ends the process with our exit codes."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        sys.exit(_run(lambda: super(Commands, self).main(arguments, *more, **extra), as_json="--json" in arguments))
+
+
+@click.group(
+    cls=Commands,
+    epilog=_EXIT_CODES + " Times given are local unless they name a zone. REFLUXO_URL: the address of the API.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="refluxo-dispatcher", prog_name="refluxo", message="%(prog)s %(version)s")
+def refluxo() -> None:
+    """Durable workflows on AWS with nothing to operate.
+
+    Commands about runs and workflows speak to the HTTP API at --url: the local stack unless told otherwise, or a
+    deployed one, signed with your AWS credentials.
+    """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. Exit code 0: done; 1: it failed; 2: it could not be tried, and why is said."""
-    options = _parser().parse_args(arguments)
+    """Runs a command.
+
+    Returns:
+        Its exit code, see cli/failures.py.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a glyph that a terminal lacks is no reason to fail
     try:
-        return int(options.command(options))
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in LOCAL_EXTRA:
-            raise  # a module that the user's own code lacks: the traceback names the file
-        sys.stderr.write(
-            f"refluxo: {error.name} is not installed; install the extra: pip install 'refluxo-dispatcher[local]'\n"
-        )
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        return 0
+        refluxo.main(arguments, prog_name="refluxo")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else DONE
+    return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="refluxo", description="Durable workflows on AWS with nothing to operate.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo",
-        help="watch one workflow run start to end on this machine",
-        description="Starts the local stack, runs the content-approval workflow through it over HTTP, and stops.",
-        epilog="example: refluxo demo",
-    )
-    demo.add_argument("--port", type=_port, default=0, help="port of the HTTP API (default: a free one)")
-    demo.set_defaults(command=_demo)
-    local = commands.add_parser(
-        "local",
-        help="the whole product on this machine, until Ctrl-C",
-        description="Serves the HTTP API over an emulated AWS. Its state is in memory and goes with it.",
-        epilog="example: refluxo local --port 8080 --registry workflows:registry",
-    )
-    local.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help=f"port (default: {DEFAULT_PORT}; 0: a free one)"
-    )
-    local.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
-    local.set_defaults(command=_local)
-    validate = commands.add_parser(
-        "validate",
-        help="check workflow definitions",
-        description="Checks JSON definitions against your registry and tells every fault with its place.",
-        epilog="example: refluxo validate workflows/definitions/content_approval.json",
-    )
-    validate.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a definition as JSON")
-    validate.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
-    validate.set_defaults(command=_validate)
-    graph = commands.add_parser(
-        "graph",
-        help="draw a workflow, or a run of it, as Mermaid",
-        description="Prints a Mermaid flowchart; with --run its nodes are coloured by how far the run has come.",
-        epilog="example: refluxo graph content-approval --run r1 --url http://127.0.0.1:8080",
-    )
-    graph.add_argument("workflow", help="a workflow's name, or a JSON file")
-    graph.add_argument("--run", help="id of a run to colour it by")
-    graph.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="address of the HTTP API")
-    graph.add_argument("--registry", default=DEFAULT_REGISTRY, help="your registry, as module:attribute")
-    graph.set_defaults(command=_graph)
-    return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > PORT_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be 0 (a free one) to {PORT_MAX}")
-    return int(text)
-
-
-def _validate(options: argparse.Namespace) -> int:
-    from cli.definitions import validate  # noqa: PLC0415
-
-    return validate(_registry(options.registry), options.files)
-
-
-def _graph(options: argparse.Namespace) -> int:
-    from cli.definitions import graph  # noqa: PLC0415
-    from cli.http_client import ApiError  # noqa: PLC0415
-
+def _run(command: Callable[[], object], *, as_json: bool) -> int:
     try:
-        return graph(_registry(options.registry), options.workflow, run_id=options.run, url=options.url)
-    except ApiError as error:
-        sys.stderr.write(f"refluxo: {error}; is the stack running (refluxo local), and is this its --url?\n")
-        return EXIT_FAILED
+        code = command()
+        return code if isinstance(code, int) else DONE
+    except (CommandError, click.ClickException, ModuleNotFoundError) as error:
+        return _tell(_command_error(error), as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
 
 
-def _registry(path: str) -> Registry:
-    from engine.errors import InvalidDefinition  # noqa: PLC0415
-    from engine.registry_path import registry_at  # noqa: PLC0415
-
-    sys.path.insert(0, "")  # the registry is looked for where the command is called
-    try:
-        return registry_at(path)
-    except (InvalidDefinition, ValueError) as error:
-        sys.stderr.write(f"refluxo: --registry {path}: {error}\n")
-        raise SystemExit(EXIT_USAGE) from None
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from rich.console import Console  # noqa: PLC0415  (each command imports what it needs)
-
-    from cli.demo import run_demo  # noqa: PLC0415
-    from engine.errors import InvalidDefinition  # noqa: PLC0415
-    from local.stack import PortTaken  # noqa: PLC0415
-
-    logging.getLogger("refluxo").addHandler(logging.NullHandler())  # the demo tells what happens in its own words
-    try:
-        return run_demo(Console(highlight=False), port=options.port)
-    except (PortTaken, InvalidDefinition, ValueError) as error:
-        sys.stderr.write(f"refluxo: {error}\n")
-        return EXIT_USAGE
+def _command_error(error: Exception) -> CommandError:
+    """An error as what is told of it."""
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, click.ClickException):
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx is not None else "refluxo"
+        return CommandError(error.format_message(), USAGE, advice=f"{path} --help")
+    name = getattr(error, "name", None)
+    if name is None or name.partition(".")[0] not in LOCAL_EXTRA:
+        raise error  # a module that the user's own code lacks: the traceback names the file
+    advice = "install the extra: pip install 'refluxo-dispatcher[local]'"
+    return CommandError(f"{name} is not installed", USAGE, advice=advice)
 
 
-def _local(options: argparse.Namespace) -> int:
-    from engine.errors import InvalidDefinition  # noqa: PLC0415
-    from local import LocalStack  # noqa: PLC0415
-    from local.stack import PortTaken  # noqa: PLC0415
-
-    sys.path.insert(0, "")  # the registry is looked for where the command is called
-    _tell_what_happens()
-    stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    try:
-        with LocalStack(registry=options.registry, port=options.port) as stack:
-            print(f"Refluxo serves {stack.url} over an emulated AWS at {stack.emulator_url}")
-            print("Its state is in memory: it goes when you stop it with Ctrl-C. Start a run:\n")
-            print(_curl(stack.url, stack.workflows))
-            sys.stdout.flush()
-            stopped.wait()
-    except (PortTaken, InvalidDefinition, ValueError) as error:
-        sys.stderr.write(f"refluxo: {error}\n")
-        return EXIT_USAGE
-    return 0
+def _tell(error: CommandError, *, as_json: bool) -> int:
+    if as_json:
+        sys.stderr.write(json.dumps(error.document()) + "\n")
+        return error.exit_code
+    sys.stderr.write("\n".join(_lines(error)) + "\n")
+    return error.exit_code
 
 
-def _curl(url: str, workflows: Sequence[str]) -> str:
-    name = EXAMPLE if EXAMPLE in workflows else next(iter(workflows), "NAME")
-    body = """{"input": {"title": "Hi", "text": "Hello"}}""" if name == EXAMPLE else """{"input": {}}"""
-    return f"  curl -s {url}/workflows/{name}/runs \\\n    -H 'content-type: application/json' -d '{body}'\n"
-
-
-def _tell_what_happens() -> None:
-    """Has the steps of all runs told on standard error, a line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(StepLines())
-    logger = logging.getLogger("refluxo")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-
-
-class StepLines(logging.Formatter):
-    """A log record as one line: what happened, then its facts."""
-
-    FACTS = ("workflow_id", "version", "status", "node_id", "error", "message_id", "reason", "shard")
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See logging.Formatter."""
-        facts = [f"{name}={value}" for name in self.FACTS if (value := getattr(record, name, None)) is not None]
-        line = "  ".join([self.formatTime(record, "%H:%M:%S"), record.getMessage(), *facts])
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+def _lines(error: CommandError) -> Iterator[str]:
+    first, *rest = str(error).splitlines() or [""]
+    yield f"refluxo: {plain(first)}"
+    yield from (f"  {plain(line.strip())}" for line in (*rest, *error.faults()))
+    if error.advice is not None:
+        yield f"  next: {plain(error.advice)}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,111 @@
+"""A run as people read it: what it is, where it stands, what it waits for and what came of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.graph_view import graph_view
+from cli.moments import length, moment
+from cli.plain_text import plain
+from engine import WorkflowDefinition
+
+STATUS_STYLES: Final[Mapping[str, str]] = {
+    "active": "bold blue",
+    "paused": "bold yellow",
+    "error": "yellow",
+    "completed": "bold green",
+    "failed": "bold red",
+    "cancelled": "magenta",
+}
+
+_OUTPUT_LINES_MAX: Final = 30
+"""Lines of output that are shown; --json prints all of it."""
+
+ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+"""Statuses in which nothing more happens by itself."""
+
+
+def status_text(status: object) -> Text:
+    """A status in its colour."""
+    return Text(plain(status), style=STATUS_STYLES.get(str(status), ""))
+
+
+def run_view(run: Mapping[str, object], definition: WorkflowDefinition | None) -> RenderableType:
+    """A run's document (``GET /runs/{id}``), with its graph when the definition is at hand."""
+    parts: list[RenderableType] = [_facts(run)]
+    if definition is not None:
+        parts += [Text(), graph_view(definition, run)]
+    parts += _result(run)
+    return Group(*parts)
+
+
+def _facts(run: Mapping[str, object]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _rows(run, time.time_ns() // 1_000_000):
+        table.add_row(name, value)
+    return table
+
+
+def _rows(run: Mapping[str, object], now_ms: int) -> Iterator[tuple[str, Text]]:
+    yield "run", Text(plain(run.get("workflowId")), style="bold")
+    yield "status", status_text(run.get("status")).append(_of_held(run))
+    reference = run.get("definition")
+    if isinstance(reference, Mapping):
+        version = plain(reference.get("version"), 13)
+        yield "workflow", Text(plain(reference.get("name"))).append(f"  version {version}", style="dim")
+    for name, key in (("started", "startedAt"), ("last step", "lastStartedAt")):
+        at_ms = run.get(key)
+        if isinstance(at_ms, int) and at_ms > 0:
+            yield name, Text(moment(at_ms, now_ms))
+    executed_ms = run.get("totalExecutionTime")
+    if isinstance(executed_ms, int):
+        yield "executed", Text(f"{length(executed_ms)} in {run.get('version')} transitions")
+    tags = run.get("tags")
+    if isinstance(tags, Mapping) and tags:
+        yield "tags", Text(plain(", ".join(f"{name}={value}" for name, value in tags.items())))
+    if run.get("tenant") is not None:
+        yield "tenant", Text(plain(run.get("tenant")))
+    wait = run.get("wait")
+    if isinstance(wait, Mapping) and isinstance(wait.get("callbackUrl"), str):
+        yield "webhook", Text(plain(wait["callbackUrl"]))
+
+
+def _of_held(run: Mapping[str, object]) -> str:
+    held = run.get("held")
+    if not isinstance(held, Mapping):
+        return ""
+    reason = f": {plain(held['reason'])}" if held.get("reason") is not None else ""
+    return f", on hold by {plain(held.get('actor'))}{reason}"
+
+
+def _result(run: Mapping[str, object]) -> Iterator[RenderableType]:
+    error = error_of(run)
+    if error is not None:
+        yield Text()
+        yield Text.assemble(("error  ", "dim"), (plain(error), "red"))
+    if run.get("status") == "completed":
+        lines = json.dumps(run.get("output"), indent=2, ensure_ascii=False).splitlines()
+        yield Text()
+        yield Text.assemble(("output  ", "dim"), "\n".join(plain(line) for line in lines[:_OUTPUT_LINES_MAX]))
+        if len(lines) > _OUTPUT_LINES_MAX:
+            yield Text(f"and {len(lines) - _OUTPUT_LINES_MAX} lines more; --json prints them", style="dim")
+
+
+def error_of(run: Mapping[str, object]) -> str | None:
+    """The error a run has failed with, or waits to repeat after."""
+    if run.get("status") not in {"failed", "error"}:
+        return None
+    context = run.get("context")
+    results = context.get(run.get("currentNodeId")) if isinstance(context, Mapping) else None
+    newest = results[-1] if isinstance(results, list) and results else None
+    error = newest.get("error") if isinstance(newest, Mapping) else None
+    return None if error is None else f"{run.get('currentNodeId')}: {error}"

@@ -1,0 +1,87 @@
+"""Watches a run until it ends: live in a terminal, a line for each change in a pipe, JSON lines for programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.text import Text
+
+from cli.definition_source import of_run
+from cli.failures import DONE, FAILED
+from cli.following import versions_of
+from cli.http_client import Api
+from cli.moments import clock, length
+from cli.options import Remote
+from cli.plain_text import plain
+from cli.run_view import ENDED, error_of, run_view, status_text
+
+if TYPE_CHECKING:
+    from engine import WorkflowDefinition
+
+
+def watch_run(remote: Remote, run_id: str, *, registry: str, interval_seconds: float, graph: bool = True) -> int:
+    """Shows a run until it ends.
+
+    Returns:
+        0 when it completed, else 1.
+    """
+    source = _Definitions(remote.api, registry) if graph else None
+    versions = versions_of(remote.api, run_id, interval_seconds=interval_seconds)
+    run: Mapping[str, object] = {}
+    if remote.output.as_json:
+        for run in versions:
+            remote.output.json_line(run)
+    elif not remote.output.console.is_terminal:
+        for run in versions:
+            remote.output.show(_line(run))
+        remote.output.show(run_view(run, None if source is None else source.of(run)))
+    else:
+        with Live(console=remote.output.console, refresh_per_second=4) as live:
+            for run in versions:
+                live.update(run_view(run, None if source is None else source.of(run)))
+    return DONE if run.get("status") == "completed" else FAILED
+
+
+def wait_for(remote: Remote, run_id: str, *, registry: str, interval_seconds: float, patience_seconds: float) -> int:
+    """Waits for the end of a run, then shows it.
+
+    Returns:
+        0 when it completed, 1 when it failed, was cancelled or has not ended in time.
+    """
+    versions = versions_of(remote.api, run_id, interval_seconds=interval_seconds, patience_seconds=patience_seconds)
+    with remote.output.progress(f"waiting for {run_id}"):
+        *_, run = versions
+    if remote.output.as_json:
+        remote.output.document(run)
+    else:
+        remote.output.show(run_view(run, of_run(remote.api, run, registry)))
+    if run.get("status") not in ENDED:
+        remote.output.note(f"not ended within {length(patience_seconds * 1000)}; refluxo show {run_id} --watch goes on")
+    return DONE if run.get("status") == "completed" else FAILED
+
+
+class _Definitions:
+    """The definition a run is pinned to, asked for once for each that it is pinned to."""
+
+    def __init__(self, api: Api, registry: str) -> None:
+        self._api = api
+        self._registry = registry
+        self._found: dict[str, WorkflowDefinition | None] = {}
+
+    def of(self, run: Mapping[str, object]) -> WorkflowDefinition | None:
+        """The one of this state of the run."""
+        key = str(run.get("definition"))
+        if key not in self._found:
+            self._found[key] = of_run(self._api, run, self._registry)
+        return self._found[key]
+
+
+def _line(run: Mapping[str, object]) -> Text:
+    now_ms = time.time_ns() // 1_000_000
+    error = error_of(run)
+    line = Text.assemble((f"{clock(now_ms, now_ms)}  ", "dim"), status_text(run.get("status")))
+    line.append(f"  at {plain(run.get('currentNodeId') or '-')}")
+    return line if error is None else line.append(f"  {plain(error)}")

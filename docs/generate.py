@@ -22,6 +22,13 @@ def readme(text: str) -> str:
     return drawn(drawn(text, "states", mermaid_states()), "content-approval", example)
 
 
+def examples(text: str) -> str:
+    """The page of examples with each workflow drawn as the code has it."""
+    for name, definition in registry.workflows.items():
+        text = drawn(text, name, mermaid(definition))
+    return text
+
+
 def drawn(text: str, name: str, drawing: str) -> str:
     """A page with one drawing between its markers."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -84,7 +91,11 @@ def _list(value: object) -> list[object]:
 
 def main(arguments: list[str]) -> int:
     """Writes the files, or with ``--check`` compares them."""
-    pages = {ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8")), ROOT / "docs" / "nodes.md": nodes()}
+    pages = {
+        ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8")),
+        ROOT / "docs" / "examples.md": examples((ROOT / "docs" / "examples.md").read_text("utf-8")),
+        ROOT / "docs" / "nodes.md": nodes(),
+    }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in arguments:
         for path in stale:

@@ -9,19 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from dispatcher import clock
-from dispatcher.catalog import Catalog
 from dispatcher.limits import AWS_CONNECT_TIMEOUT_SECONDS, AWS_READ_TIMEOUT_SECONDS, AWS_TRIES
 from dispatcher.ports import PayloadBucket, RunStore, SecretSource, StepQueue
 from dispatcher.settings import InvalidSettings, Settings
-from dispatcher.webhook_token import WebhookTokens
-from engine import Registry
-from engine.registry_path import registry_at
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -32,15 +29,21 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from dispatcher.archive import Archive
+    from dispatcher.catalog import Catalog
     from dispatcher.dead_letters import DeadLetters
     from dispatcher.dispatch import Dispatcher
     from dispatcher.front_door import FrontDoor
     from dispatcher.gathering import Gathering
     from dispatcher.head_effects import HeadEffects
     from dispatcher.http_api import HttpApi
+    from dispatcher.http_node.node import HttpNode
     from dispatcher.operator_calls import OperatorCalls
+    from dispatcher.plugins import ShellPlugin
     from dispatcher.retention import Retention
     from dispatcher.sweep import Sweep
+    from dispatcher.webhook_token import WebhookTokens
+    from engine import Output, Registry, Step
+    from engine.core_data import HttpData
 
 
 class Clients(Protocol):
@@ -114,7 +117,10 @@ def _patient() -> Config:
 
 @dataclass(frozen=True)
 class Adapters:
-    """What stands behind the ports, and the defaults for time, ids and randomness."""
+    """What stands behind the ports, and the defaults for time, ids and randomness.
+
+    ``executors`` stand for the node types that the engine only describes; None: the real ones.
+    """
 
     store: RunStore
     queue: StepQueue
@@ -123,6 +129,8 @@ class Adapters:
     now_ms: Callable[[], int] = clock.now_ms
     new_id: Callable[[], str] = clock.new_id
     new_rng: Callable[[], random.Random] = clock.new_rng
+    executors: Mapping[str, Callable[..., object]] | None = None
+    pause_ms: Callable[[int], None] = clock.pause_ms
 
 
 def aws_adapters(settings: Settings, clients: Clients) -> Adapters:
@@ -149,19 +157,52 @@ def aws_adapters(settings: Settings, clients: Clients) -> Adapters:
 class App:
     """Everything a handler may need, each part built when it is first asked for."""
 
-    def __init__(self, settings: Settings, adapters: Adapters, registry: Registry) -> None:
+    def __init__(self, settings: Settings, adapters: Adapters, registry: Registry | None = None) -> None:
         self.settings = settings
         self.adapters = adapters
-        self.registry = registry
+        self._given_registry = registry
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The user's node types and workflows; the functions that execute nothing never import them."""
+        given = self._given_registry
+        registry = load_registry(self.settings.registry) if given is None else given
+        return registry.with_plugins(self.plugins) if self.plugins else registry
+
+    @cached_property
+    def plugins(self) -> Sequence[ShellPlugin]:
+        """The shell's own plugins that are switched on."""
+        if not self.settings.plugins:
+            return ()
+        from dispatcher.plugins import made  # noqa: PLC0415  (only if any is named)
+
+        return made(self.settings.plugins, log_level=self.settings.log_level)
+
+    @contextmanager
+    def invocation(self) -> Iterator[None]:
+        """One event being handled: at its end, however it ends, plugins send what they have kept back."""
+        shell_plugins = self.plugins
+        try:
+            yield
+        finally:
+            plugins = self.registry.plugins if "registry" in vars(self) else shell_plugins
+            if plugins:
+                from dispatcher.plugins import tell_the_end  # noqa: PLC0415
+
+                tell_the_end(plugins)
 
     @cached_property
     def tokens(self) -> WebhookTokens:
         """Webhook tokens of this deployment."""
+        from dispatcher.webhook_token import WebhookTokens  # noqa: PLC0415
+
         return WebhookTokens(self.adapters.secrets, self.settings.public_url, self.adapters.now_ms)
 
     @cached_property
     def catalog(self) -> Catalog:
         """Definitions, pinned."""
+        from dispatcher.catalog import Catalog  # noqa: PLC0415
+
         return Catalog(self.registry, self.adapters.store)
 
     @cached_property
@@ -206,6 +247,24 @@ class App:
         )
 
     @cached_property
+    def executors(self) -> Mapping[str, Callable[..., object]]:
+        """What executes the node types that the engine only describes; nothing of it is loaded before a step runs."""
+        if self.adapters.executors is not None:
+            return self.adapters.executors
+        return {"core:http": self._call_url}
+
+    def _call_url(self, data: HttpData, step: Step) -> Output:
+        return self.http_node.execute(data, step)
+
+    @cached_property
+    def http_node(self) -> HttpNode:
+        """Calls URLs."""
+        from dispatcher.http_node.connection import Outside  # noqa: PLC0415  (imports urllib3)
+        from dispatcher.http_node.node import HttpNode  # noqa: PLC0415
+
+        return HttpNode(outside=Outside(self.settings.http_allowed_networks), now_ms=self.adapters.now_ms)
+
+    @cached_property
     def dispatcher(self) -> Dispatcher:
         """Executes steps."""
         from dispatcher.dispatch import Dispatcher  # noqa: PLC0415
@@ -223,6 +282,7 @@ class App:
             rng=self.adapters.new_rng(),
             steps_per_invocation=self.settings.steps_per_invocation,
             run_steps_max=self.settings.run_steps_max,
+            executors=self.executors,
         )
 
     @cached_property
@@ -265,9 +325,24 @@ class App:
     @cached_property
     def http_api(self) -> HttpApi:
         """Answers HTTP events."""
-        from dispatcher.http_api import HttpApi  # noqa: PLC0415
+        from dispatcher.http_api import AnsweringRooms, HttpApi  # noqa: PLC0415
 
-        return HttpApi(self.front_door, self.operator_calls, self.archive, self.adapters.store, self.adapters.queue)
+        rooms = AnsweringRooms(
+            front_door=self.front_door,
+            operator_calls=self.operator_calls,
+            archive=self.archive,
+            catalog=self.catalog,
+            store=self.adapters.store,
+            queue=self.adapters.queue,
+            now_ms=self.adapters.now_ms,
+            pause_ms=self.adapters.pause_ms,
+        )
+        return HttpApi(
+            rooms,
+            public_url=self.settings.public_url,
+            cors_origins=self.settings.cors_origins,
+            tenant_claim=self.settings.tenant_claim,
+        )
 
     @cached_property
     def sweep(self) -> Sweep:
@@ -289,6 +364,8 @@ def load_registry(path: str) -> Registry:
     Raises:
         InvalidSettings: the module or the attribute is not there, or is no Registry.
     """
+    from engine.registry_path import registry_at  # noqa: PLC0415
+
     try:
         return registry_at(path)
     except ValueError as error:
@@ -298,7 +375,7 @@ def load_registry(path: str) -> Registry:
 def build(settings: Settings, clients: Clients) -> App:
     """The app over AWS, or over anything that speaks its protocols."""
     logging.getLogger("refluxo").setLevel(settings.log_level)
-    return App(settings, aws_adapters(settings, clients), load_registry(settings.registry))
+    return App(settings, aws_adapters(settings, clients))
 
 
 @cache

@@ -24,6 +24,11 @@ def pause_after_conflict(tries: int) -> None:
     time.sleep(random.uniform(0, CONFLICT_PAUSE_MS * 2 ** (tries - 1)) / 1000)  # noqa: S311  (jitter)
 
 
+def pause_ms(ms: int) -> None:
+    """Lets time pass, for a caller who waits for a run."""
+    time.sleep(ms / 1000)
+
+
 def new_rng() -> random.Random:
     """A generator seeded by the operating system."""
     return random.Random()  # noqa: S311  (jitter, not secrets)

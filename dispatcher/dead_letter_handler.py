@@ -15,8 +15,9 @@ def handler(event: Mapping[str, object], context: LambdaContext) -> BatchRespons
 
 def handle_dead_letters(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> BatchResponse:
     """As :func:`handler`, over a given app."""
-    return each_record(
-        event,
-        context,
-        lambda record: app.dead_letters.handle(str(record.get("messageId", "")), str(record.get("body", ""))),
-    )
+    with app.invocation():
+        return each_record(
+            event,
+            context,
+            lambda record: app.dead_letters.handle(str(record.get("messageId", "")), str(record.get("body", ""))),
+        )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dispatcher.archive import Archive
@@ -49,6 +49,7 @@ class Dispatcher:
 
     ``steps_per_invocation``: steps executed per message at most, each committed, with one send at the end.
     ``run_steps_max``: transitions after which a run is failed.
+    ``executors``: what executes the node types that the engine only describes.
     """
 
     store: RunStore
@@ -63,6 +64,7 @@ class Dispatcher:
     rng: random.Random
     steps_per_invocation: int = 1
     run_steps_max: int = RUN_STEPS_MAX_DEFAULT
+    executors: Mapping[str, Callable[..., object]] = field(default_factory=dict)
 
     def deliver(self, delivery: Delivery, *, deadline_ms: int | None = None) -> None:
         """Handles one delivery. To return is to acknowledge it; to raise is to have it delivered again.
@@ -211,6 +213,7 @@ class Dispatcher:
             callback_url=lambda address: self._link(head, address, trouble),
             signal_url=lambda signal: self._link(head, here, trouble, signal),
             announces=True,
+            executors=self.executors,
         )
 
     def _link(self, head: Head, address: WaitAddress, trouble: list[DispatchError], signal: str | None = None) -> str:

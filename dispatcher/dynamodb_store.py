@@ -29,7 +29,7 @@ from dispatcher.history import value_from_json, value_to_json
 from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_ROUNDS_MAX
 from dispatcher.listing import bounds, cursor_at, page_of, run_at, workflow_at
 from dispatcher.packing import packed, unpacked
-from dispatcher.ports import DueMark, RunPage, RunQuery, Sealed, Signal
+from dispatcher.ports import DefinitionPointer, DueMark, RunPage, RunQuery, Sealed, Signal
 from dispatcher.table_schema import (
     CALL_PREFIX,
     DUE_AT,
@@ -40,6 +40,7 @@ from dispatcher.table_schema import (
     INBOX_PREFIX,
     LIST_SHARDS,
     PARTITION_KEY,
+    POINTER_PARTITION,
     SORT_KEY,
     STARTED,
     STATUS_INDEX,
@@ -366,6 +367,11 @@ class DynamoDbRunStore:
             return False
         raise RunFinished(f"run {signal.workflow_id!r} has ended")
 
+    def was_signalled(self, workflow_id: str, signal_id: str, *, life: str) -> bool:
+        """See RunStore."""
+        item = self._get(run_partition(workflow_id), signal_sort_key(signal_id))
+        return item is not None and item["life"]["S"] == life
+
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """See RunStore."""
         found = [item for name in names if (item := self._first_in_inbox(workflow_id, name, besides)) is not None]
@@ -563,7 +569,8 @@ class DynamoDbRunStore:
                     Limit=query.limit + 2,
                 )
             places += [place for item in answer["Items"] if (place := item[STARTED]["S"]) < ends]
-        return sorted(places, reverse=True)[: query.limit + 1]
+        # A run whose status changes between two queries is found by both.
+        return sorted(set(places), reverse=True)[: query.limit + 1]
 
     # --- definitions ---------------------------------------------------------------------------
 
@@ -581,6 +588,40 @@ class DynamoDbRunStore:
         item = self._get(definition_partition(name), definition_sort_key(version), strongly=True)
         return None if item is None else unpacked(item["body"]["B"])
 
+    def load_pointer(self, name: str) -> DefinitionPointer | None:
+        """See RunStore."""
+        item = self._get(POINTER_PARTITION, name)
+        return None if item is None else _pointer(item)
+
+    def pointers(self) -> Sequence[DefinitionPointer]:
+        """See RunStore."""
+        return [_pointer(item) for item in self._items_of(POINTER_PARTITION)]
+
+    def put_pointer(self, pointer: DefinitionPointer, *, previous: str | None) -> bool:
+        """See RunStore."""
+        item: Item = {**key(POINTER_PARTITION, pointer.name), "version": {"S": pointer.version}}
+        if pointer.description is not None:
+            item["description"] = {"S": pointer.description}
+        if previous is None:
+            return self._put_if_absent(item) or self._points_at(pointer)
+        with calling_aws():
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item=item,
+                    ConditionExpression=_VERSION_IS,
+                    ExpressionAttributeValues={":previous": {"S": previous}},
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return self._points_at(pointer)
+        return True
+
+    def _points_at(self, pointer: DefinitionPointer) -> bool:
+        stored = self.load_pointer(pointer.name)
+        return stored is not None and stored.version == pointer.version
+
     def check(self) -> None:
         """See RunStore."""
         self._get("health", "health")
@@ -597,12 +638,22 @@ class DynamoDbRunStore:
         return answer.get("Item")
 
     def _items_beginning(self, workflow_id: str, prefix: str, *, page_items: int = INBOX_PAGE_ITEMS) -> Iterator[Item]:
+        return self._items(
+            f"{PARTITION_KEY} = :run AND begins_with({SORT_KEY}, :prefix)",
+            {":run": {"S": run_partition(workflow_id)}, ":prefix": {"S": prefix}},
+            page_items,
+        )
+
+    def _items_of(self, partition: str) -> Iterator[Item]:
+        return self._items(f"{PARTITION_KEY} = :partition", {":partition": {"S": partition}}, None)
+
+    def _items(self, condition: str, values: Item, page_items: int | None) -> Iterator[Item]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
-            KeyConditionExpression=f"{PARTITION_KEY} = :run AND begins_with({SORT_KEY}, :prefix)",
-            ExpressionAttributeValues={":run": {"S": run_partition(workflow_id)}, ":prefix": {"S": prefix}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
-            PaginationConfig={"PageSize": page_items},
+            PaginationConfig={} if page_items is None else {"PageSize": page_items},
         )
         with calling_aws():
             for page in pages:
@@ -660,6 +711,11 @@ def _under_the_mark_of(stored: Head, head: Head) -> Head:
 
 def _terminal_values() -> Item:
     return {f":terminal{i}": {"S": status} for i, status in enumerate(_TERMINAL)}
+
+
+def _pointer(item: Mapping[str, AttributeValueTypeDef]) -> DefinitionPointer:
+    description = item["description"]["S"] if "description" in item else None
+    return DefinitionPointer(item[SORT_KEY]["S"], item["version"]["S"], description)
 
 
 def _run_of(item: Mapping[str, AttributeValueTypeDef]) -> str:

@@ -22,7 +22,7 @@ from dispatcher.signals import deliver, inbox_name, nudge
 from dispatcher.table_schema import DUE_SHARDS
 from dispatcher.webhook_token import Claims, InvalidToken, WebhookTokens
 from engine import Snapshot, WaitAddress
-from engine.definition import content_hash
+from engine.content_hash import content_hash
 from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue
 from engine.outcome import DEFAULT_SIGNAL
@@ -98,7 +98,7 @@ class FrontDoor:
         Raises:
             UnknownWorkflow: there is no workflow of that name.
             InvalidRunInput: the input breaks the workflow's schema.
-            StartConflict: the id is taken by a run with other input.
+            StartConflict: the id is taken by a run with other input, or of another tenant.
             PayloadTooLargeForRun: nothing was written.
         """
         definition = self.catalog.newest(request.workflow)
@@ -131,6 +131,9 @@ class FrontDoor:
         except ItemTooLarge as error:
             raise PayloadTooLargeForRun(f"input: {error}; store it elsewhere and pass a reference") from None
         current = existing if existing is not None else head
+        if request.tenant is not None and current.snapshot.tenant != request.tenant:
+            # No more than that: what it is, is the other tenant's affair.
+            raise StartConflict(f"the id {current.workflow_id!r} is taken; choose another")
         if current.input_digest != head.input_digest:
             raise StartConflict(f"run {current.workflow_id!r} exists and began with another workflow or input")
         if current.version == 0:
@@ -142,7 +145,10 @@ class FrontDoor:
         if request.workflow_id is not None:
             return request.workflow_id
         if request.idempotency_key is not None:
-            return hashlib.sha256(f"{request.workflow}\0{request.idempotency_key}".encode()).hexdigest()[:32]
+            said = f"{request.workflow}\0{request.idempotency_key}"
+            # Two tenants that choose the same key start two runs.
+            said = said if request.tenant is None else f"{said}\0{request.tenant}"
+            return hashlib.sha256(said.encode()).hexdigest()[:32]
         return self.new_id()
 
     def show(self, workflow_id: str) -> Head:
@@ -169,12 +175,20 @@ class FrontDoor:
         Raises:
             RunNotFound: there is no such run.
             RunFinished: the run has ended.
+            InvalidPayload: it breaks the schema of the wait the run is in; nothing was written.
             PayloadTooLargeForRun: nothing was written.
         """
         return self._signal(self._live(workflow_id), name, payload, idempotency_key)
 
     def _signal(self, head: Head, name: str, payload: JsonValue, idempotency_key: str | None) -> bool:
-        signal_id = self.new_id() if idempotency_key is None else _digest(f"signal\0{name}\0{idempotency_key}")
+        signal_id = self.new_id() if idempotency_key is None else _signal_id(name, idempotency_key)
+        return self._deliver_named(head, name, signal_id, payload)
+
+    def _deliver_named(self, head: Head, name: str, signal_id: str, payload: JsonValue) -> bool:
+        """Delivers a named signal, held against the schema of the wait that it ends, if the run is in one."""
+        address, wait = head.wait_address, head.snapshot.wait
+        if address is not None and wait is not None and wait.signal == name:
+            self._check_payload(head, address, payload, signal_id)
         return self._deliver(head, name, signal_id, payload)
 
     def resume(self, workflow_id: str, payload: JsonValue, *, idempotency_key: str | None) -> bool:
@@ -192,6 +206,11 @@ class FrontDoor:
             raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
         return self._end_wait(head, address, payload, idempotency_key=idempotency_key)
 
+    def was_resumed(self, head: Head, idempotency_key: str) -> bool:
+        """Whether a :meth:`resume` of that key has delivered its payload before."""
+        ids = (_resume_id(idempotency_key), _signal_id(DEFAULT_SIGNAL, idempotency_key))
+        return any(self.store.was_signalled(head.workflow_id, signal_id, life=head.nonce) for signal_id in ids)
+
     def webhook(self, token: str, payload: JsonValue) -> bool:
         """Delivers a payload by capability URL; the first one counts. Returns False for a repeat.
 
@@ -205,19 +224,19 @@ class FrontDoor:
         if claims.signal is None:
             return self._end_wait(head, claims.address, payload)
         link = f"{inbox_name(claims.address)}\0{claims.signal}"
-        return self._deliver(head, claims.signal, _digest(f"link\0{link}"), payload)
+        return self._deliver_named(head, claims.signal, _digest(f"link\0{link}"), payload)
 
     def _end_wait(
         self, head: Head, address: WaitAddress, payload: JsonValue, *, idempotency_key: str | None = None
     ) -> bool:
-        self._check_payload(head, address, payload)
         # One wait, one end, by whichever link or call: whatever comes second is a repeat of the first. A caller's own
         # key tells more: its repeat is one also when the run waits anew.
         name = inbox_name(address)
-        said = f"wait\0{name}" if idempotency_key is None else f"resume\0{idempotency_key}"
-        return self._deliver(head, name, _digest(said), payload)
+        signal_id = _digest(f"wait\0{name}") if idempotency_key is None else _resume_id(idempotency_key)
+        self._check_payload(head, address, payload, signal_id)
+        return self._deliver(head, name, signal_id, payload)
 
-    def _check_payload(self, head: Head, address: WaitAddress, payload: JsonValue) -> None:
+    def _check_payload(self, head: Head, address: WaitAddress, payload: JsonValue, signal_id: str) -> None:
         """Holds a payload against the schema of a ``core:wait`` that the run is in, if it has one of plain JSON."""
         snapshot = head.snapshot
         wait = snapshot.wait
@@ -228,7 +247,8 @@ class FrontDoor:
         schema = data.get("schema") if isinstance(data, dict) else None
         if isinstance(schema, dict):
             faults = schema_faults(schema, payload)
-            if faults:
+            # What is a repeat has been taken, by an earlier wait perhaps, whose schema was another.
+            if faults and not self.store.was_signalled(head.workflow_id, signal_id, life=head.nonce):
                 raise InvalidPayload(faults)
 
     def describe_webhook(self, token: str) -> JsonObject:
@@ -295,6 +315,14 @@ def _still_open(snapshot: Snapshot, claims: Claims) -> bool:
         current = snapshot.wait.resumes if snapshot.wait is not None else snapshot.resumes
         return (address.visit, address.resumes) >= (snapshot.visit, current)
     return address.visit > snapshot.context.visits(address.node_id)
+
+
+def _signal_id(name: str, idempotency_key: str) -> str:
+    return _digest(f"signal\0{name}\0{idempotency_key}")
+
+
+def _resume_id(idempotency_key: str) -> str:
+    return _digest(f"resume\0{idempotency_key}")
 
 
 def _digest(text: str) -> str:

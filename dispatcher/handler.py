@@ -6,7 +6,7 @@ to do it all has this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dispatcher import bootstrap
 from dispatcher.queue_handler import LambdaContext, handle_batch
@@ -25,28 +25,54 @@ def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaConte
     """As :func:`handler`, over a given app.
 
     Raises:
-        UnknownEvent: the event is none of the four kinds, or a direct call with an id no run can have.
+        UnknownEvent: the event is of none of these kinds, or a direct call with an id no run can have.
     """
     request_context = event.get("requestContext")
-    if isinstance(event.get("Records"), list):
+    records = event.get("Records")
+    if isinstance(records, list):
+        return _handle_records(app, records, event, context)
+    if isinstance(request_context, Mapping) and ("http" in request_context or "httpMethod" in event):
+        from dispatcher.http_handler import handle_request  # noqa: PLC0415  (as below: each event is of one kind)
+
+        return handle_request(app, event, context)
+    if isinstance(event.get("detail-type"), str) and isinstance(event.get("source"), str):
+        return _handle_eventbridge(app, event, context)
+    if isinstance(event.get("workflow"), str):
+        with app.invocation():
+            return _start(app, event, context)
+    kinds = "a queue batch (Records), an API Gateway request, an EventBridge event, or {workflow, input?, workflowId?}"
+    raise UnknownEvent(f"the event has {sorted(event)}; it must be {kinds}")
+
+
+def _handle_records(
+    app: bootstrap.App, records: Sequence[object], event: Mapping[str, object], context: LambdaContext
+) -> object:
+    """Messages of the queue of steps; those of any other can only be what that queue has given up."""
+    first = records[0] if records and isinstance(records[0], Mapping) else {}
+    source = first.get("eventSourceARN")
+    if not isinstance(source, str) or source.rpartition(":")[2] == app.settings.queue_url.rpartition("/")[2]:
         return handle_batch(app, event, context)
-    if isinstance(request_context, Mapping) and "http" in request_context:
-        return app.http_api.handle(event)
-    if event.get("detail-type") == "Scheduled Event":
-        from dispatcher.sweep_handler import handle_schedule  # noqa: PLC0415  (most events are of another kind)
+    from dispatcher.dead_letter_handler import handle_dead_letters  # noqa: PLC0415
+
+    return handle_dead_letters(app, event, context)
+
+
+def _handle_eventbridge(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> object:
+    """A schedule that no route is for is the sweep's."""
+    if event.get("detail-type") == "Scheduled Event" and not any(r.matches(event) for r in app.registry.routes):
+        from dispatcher.sweep_handler import handle_schedule  # noqa: PLC0415
 
         return handle_schedule(app)
-    if isinstance(event.get("workflow"), str):
-        return _start(app, event, context)
-    kinds = "a queue batch (Records), an HTTP API 2.0 request, a scheduled event, or {workflow, input?, workflowId?}"
-    raise UnknownEvent(f"the event has {sorted(event)}; it must be {kinds}")
+    from dispatcher.event_handler import handle_event  # noqa: PLC0415
+
+    return handle_event(app, event, context)
 
 
 def _start(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> dict[str, object]:
     """A direct call starts a run; Lambda's own repetition of an asynchronous call finds the same one."""
     from dispatcher.front_door import StartRequest  # noqa: PLC0415
-    from engine.definition import valid_name  # noqa: PLC0415
     from engine.json_value import checked_copy  # noqa: PLC0415
+    from engine.naming import valid_name  # noqa: PLC0415
 
     workflow_id = event.get("workflowId")
     if workflow_id is not None and not (isinstance(workflow_id, str) and valid_name(workflow_id)):

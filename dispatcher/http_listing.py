@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,9 +13,17 @@ from dispatcher.errors import RunNotFound
 from dispatcher.head import Head, OperatorCall, hold_to_json
 from dispatcher.history import Entry
 from dispatcher.http_request import Request, Response, response_of
-from dispatcher.limits import HISTORY_PAGE_ENTRIES, HISTORY_PAGE_ENTRIES_MAX, LIST_LIMIT_MAX
-from dispatcher.ports import RunQuery, RunStore
+from dispatcher.limits import (
+    HISTORY_PAGE_ENTRIES,
+    HISTORY_PAGE_ENTRIES_MAX,
+    LIST_LIMIT_MAX,
+    TENANT_PAGE_RUNS,
+    TENANT_PAGES_PER_CALL,
+)
+from dispatcher.listing import cursor_at, cursor_before, started_at_ms
+from dispatcher.ports import RunPage, RunQuery, RunStore
 from dispatcher.problems import RequestFault
+from dispatcher.table_schema import started_sort_key
 from engine import Status
 from engine.errors import Fault
 from engine.json_value import JsonObject, JsonValue, read_value
@@ -30,11 +39,8 @@ class ListingRoutes:
         self._store = store
         self._archive = archive
 
-    def routes(self) -> Sequence[tuple[str, str, Callable[[Request], Response]]]:
-        """Method, path and what answers there."""
-        return (("GET", "/runs", self._list), ("GET", "/runs/{id}/history", self._history))
-
-    def _list(self, request: Request) -> Response:
+    def runs(self, request: Request) -> Response:
+        """Runs, newest first."""
         query = _Query(request)
         asked = RunQuery(
             workflow=query.text("workflow"),
@@ -46,20 +52,43 @@ class ListingRoutes:
         )
         tag = query.text("tag")
         query.check()
-        page = self._store.find(asked)
-        heads = (self._store.load(workflow_id) for workflow_id in page.workflow_ids)
+        heads, cursor = self._page(asked) if request.tenant is None else self._page_of_tenant(asked, request.tenant)
         # The index is a little behind: the head has the last word.
         runs: list[JsonValue] = [
             _summary(head)
             for head in heads
-            if head is not None
-            and not head.removing
-            and _has_tag(head, tag)
-            and asked.status in {None, head.snapshot.status}
+            if not head.removing and _has_tag(head, tag) and asked.status in {None, head.snapshot.status}
         ]
-        return response_of(200, {"runs": runs, "cursor": page.cursor})
+        return response_of(200, {"runs": runs, "cursor": cursor})
 
-    def _history(self, request: Request) -> Response:
+    def _page(self, asked: RunQuery) -> tuple[Sequence[Head], str | None]:
+        page = self._store.find(asked)
+        return list(self._heads(page)), page.cursor
+
+    def _page_of_tenant(self, asked: RunQuery, tenant: str) -> tuple[Sequence[Head], str | None]:
+        """A page of one tenant's runs, looked for among everybody's, some pages a call."""
+        found: list[Head] = []
+        cursor = asked.cursor
+        for _ in range(TENANT_PAGES_PER_CALL):
+            page = self._store.find(replace(asked, cursor=cursor, limit=max(asked.limit, TENANT_PAGE_RUNS)))
+            for head in self._heads(page):
+                if head.snapshot.tenant == tenant:
+                    found.append(head)
+                    if len(found) == asked.limit:
+                        return found, cursor_at(_place_of(head))
+            cursor = page.cursor
+            if cursor is None:
+                return found, None
+        return _cut(found, str(cursor), asked.cursor)
+
+    def _heads(self, page: RunPage) -> Iterator[Head]:
+        for workflow_id in page.workflow_ids:
+            head = self._store.load(workflow_id)
+            if head is not None:
+                yield head
+
+    def history(self, request: Request) -> Response:
+        """What became of a run, in order."""
         query = _Query(request)
         after = query.count("after", 0, least=0)
         limit = query.count("limit", HISTORY_PAGE_ENTRIES, most=HISTORY_PAGE_ENTRIES_MAX)
@@ -135,6 +164,24 @@ class _Query:
 
     def _fault(self, name: str, value: str, remedy: str) -> None:
         self._faults.append(Fault(f"query.{name}", f"{value!r} is not valid; it must be {remedy}"))
+
+
+def _cut(found: Sequence[Head], cursor: str, before: str | None) -> tuple[Sequence[Head], str]:
+    """Ends a page where no other tenant's run is given away: a cursor is a place, and a place tells a run's id."""
+    if found and cursor == cursor_at(_place_of(found[-1])):
+        return found, cursor
+    # The next page begins with the whole of the millisecond in which this one ends.
+    ends_at_ms = started_at_ms(cursor)
+    following = cursor_before(ends_at_ms + 1)
+    if following == before:
+        # More runs in one millisecond than a call looks through: the rest of them is passed over.
+        return found, cursor_before(ends_at_ms)
+    return [head for head in found if head.started_at_ms > ends_at_ms], following
+
+
+def _place_of(head: Head) -> str:
+    definition = head.snapshot.definition
+    return started_sort_key(head.started_at_ms, definition.name if definition is not None else "", head.workflow_id)
 
 
 def _has_tag(head: Head, tag: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""An HTTP request as API Gateway's HTTP API hands it over (version 2.0), and answers as it takes them."""
+"""A request as the routes read it, and answers as API Gateway takes them. How an event becomes one is http_event's."""
 
 from __future__ import annotations
 
@@ -14,33 +14,88 @@ from engine.errors import Fault, InvalidOutput
 from engine.json_value import JsonObject, JsonValue, checked_copy
 
 Response: TypeAlias = dict[str, object]
-"""API Gateway's: ``{"statusCode", "headers", "body"}``."""
+"""API Gateway's, for REST and HTTP APIs alike: ``{"statusCode", "headers", "body"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the authorizer says the caller is.
+
+    Args:
+        actor: the ARN of AWS credentials, or the subject of a token.
+        claims: what a token says of its bearer; None for a caller without one.
+        signed: whether the request was signed with AWS credentials.
+    """
+
+    actor: str = "anonymous"
+    claims: Mapping[str, object] | None = None
+    signed: bool = False
+
+
+NOBODY = Identity()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, taken apart. Header names are in lower case. ``actor``: who the authorizer says it is."""
+    """A request, taken apart.
+
+    Args:
+        method: in capitals, as it was sent.
+        path: below the API's root, as it was sent: escapes are still escapes.
+        headers: by name in lower case.
+        parameters: what the route's template names in the path, checked.
+        text: the body as the event has it.
+        encoded: whether ``text`` is base64.
+        query: by name; values of a repeated name are joined by commas.
+        identity: who calls.
+        tenant: whose runs alone the caller may see and touch; None for a caller who may all.
+        ends_at_ms: when the platform stops this function, epoch milliseconds, if that is known.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    text: str = ""
+    encoded: bool = False
     query: Mapping[str, str] = field(default_factory=dict)
-    actor: str = "anonymous"
+    identity: Identity = NOBODY
+    tenant: str | None = None
+    ends_at_ms: int | None = None
 
-    def json(self) -> JsonValue:
-        """The body as JSON; None when it is empty.
+    @property
+    def actor(self) -> str:
+        """Who calls, as the history tells it."""
+        return self.identity.actor
+
+    def body(self) -> bytes:
+        """The body.
 
         Raises:
-            RequestFault: 413 when it is too large, 400 when it is not JSON that can be kept.
+            RequestFault: 413 when it is too large, 400 when it says it is base64 and is not.
         """
-        if len(self.body) > REQUEST_BODY_BYTES_MAX:
-            raise RequestFault(413, f"the body has {len(self.body)} bytes; the most is {REQUEST_BODY_BYTES_MAX}")
-        if not self.body.strip():
+        if self.encoded:
+            try:
+                body = base64.b64decode(self.text, validate=True)
+            except ValueError:
+                raise RequestFault(400, "the body is not base64") from None
+        else:
+            body = self.text.encode("utf-8", "surrogatepass")
+        if len(body) > REQUEST_BODY_BYTES_MAX:
+            raise RequestFault(413, f"the body has {len(body)} bytes; the most is {REQUEST_BODY_BYTES_MAX}")
+        return body
+
+    def json(self) -> JsonValue:
+        """The body as JSON, whatever its content type says; None when it is empty.
+
+        Raises:
+            RequestFault: as for :meth:`body`, and 400 when it is not JSON that can be kept.
+        """
+        body = self.body()
+        if not body.strip():
             return None
         try:
-            document = json.loads(self.body)
+            document = json.loads(body)
         except RecursionError:
             raise RequestFault(400, "the body is nested too deeply") from None
         except ValueError as error:
@@ -60,48 +115,6 @@ class Request:
         return key
 
 
-def read_request(event: Mapping[str, object]) -> Request:
-    """Takes an HTTP API 2.0 event apart.
-
-    Raises:
-        RequestFault: the body says it is base64 and is not.
-    """
-    context = event.get("requestContext")
-    http = context.get("http") if isinstance(context, Mapping) else None
-    method = str(http.get("method", "GET")) if isinstance(http, Mapping) else "GET"
-    headers = event.get("headers")
-    text = event.get("body") or ""
-    if event.get("isBase64Encoded") is True:
-        try:
-            body = base64.b64decode(str(text), validate=True)
-        except ValueError:
-            raise RequestFault(400, "the body is not base64") from None
-    else:
-        body = str(text).encode("utf-8", "surrogatepass")
-    query = event.get("queryStringParameters")
-    return Request(
-        method=method,
-        path=str(event.get("rawPath") or "/"),
-        headers={str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, Mapping) else {},
-        body=body,
-        query={str(k): str(v) for k, v in query.items()} if isinstance(query, Mapping) else {},
-        actor=_actor(context.get("authorizer") if isinstance(context, Mapping) else None),
-    )
-
-
-def _actor(authorizer: object) -> str:
-    """Who calls: the ARN an IAM authorizer tells, or the subject of a JWT."""
-    if not isinstance(authorizer, Mapping):
-        return "anonymous"
-    iam, jwt = authorizer.get("iam"), authorizer.get("jwt")
-    if isinstance(iam, Mapping) and isinstance(iam.get("userArn"), str):
-        return str(iam["userArn"])
-    claims = jwt.get("claims") if isinstance(jwt, Mapping) else None
-    if isinstance(claims, Mapping) and isinstance(claims.get("sub"), str):
-        return str(claims["sub"])
-    return "anonymous"
-
-
 def accepted(workflow_id: str, fresh: bool) -> Response:
     """Something was written, or had been before."""
     return response_of(202, {"accepted": True, "repeated": not fresh, "links": {"run": f"/runs/{workflow_id}"}})
@@ -118,7 +131,17 @@ def response_of(status: int, body: JsonObject, *, content_type: str = "applicati
     }
 
 
+def empty_response(status: int, headers: Mapping[str, str]) -> Response:
+    """An answer without a body."""
+    return {"statusCode": status, "headers": dict(headers), "body": ""}
+
+
+def headers_of(response: Response) -> dict[str, str]:
+    """The headers of an answer."""
+    headers = response["headers"]
+    return dict(headers) if isinstance(headers, dict) else {}
+
+
 def with_header(response: Response, name: str, value: str) -> Response:
     """The same answer with one more header."""
-    headers = response["headers"]
-    return {**response, "headers": {**headers, name: value} if isinstance(headers, dict) else {name: value}}
+    return {**response, "headers": {**headers_of(response), name: value}}

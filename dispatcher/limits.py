@@ -149,6 +149,36 @@ RUN_STEPS_MAX_DEFAULT: Final = 1_000_000
 ANOTHER_STEP_NEEDS_MS: Final = 10_000
 """Time a function must have left to execute another step after its first."""
 
+# --- core:http ---------------------------------------------------------------------------------
+
+HTTP_TIMEOUT_MS: Final = 10_000
+"""Time of a whole call unless told otherwise: a third of what a step has by default, so that its failure is recorded
+and retried."""
+
+HTTP_DEADLINE_RESERVE_MS: Final = 100
+"""How long before its step is stopped a call gives up: what then fails is the call, by its own name."""
+
+HTTP_CONNECT_TIMEOUT_MS: Final = 3_000
+"""Time for a connection to one address: three tries of TCP, whose first two waits are 1 s each (RFC 6298, 2.1)."""
+
+HTTP_REDIRECTS_MAX: Final = 5
+"""Redirects followed: the most that HTTP recommended while it named a number (RFC 9110, 15.4)."""
+
+HTTP_URL_CHARACTERS_MAX: Final = 8_000
+"""Length of a URL's path and query: what every server should take (RFC 9110, 4.1)."""
+
+HTTP_RESPONSE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Largest body of a response, unpacked: as large as a body that the HTTP API takes."""
+
+HTTP_HEADER_BYTES_MAX: Final = 64 * 1024
+"""Largest sum of a response's headers: they are a part of the result; servers stop at 8 to 16 KB of a request's."""
+
+HTTP_ERROR_BODY_BYTES_MAX: Final = 64 * 1024
+"""How much of an error's body is read: enough to find in it whatever secret it sends back, whole."""
+
+HTTP_ERROR_EXCERPT_CHARACTERS: Final = 200
+"""How much of an error's body is told."""
+
 # --- webhooks ----------------------------------------------------------------------------------
 
 CALLBACK_LIFETIME_MS: Final = 90 * 24 * 3600 * 1000
@@ -161,3 +191,35 @@ IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
 
 TAGS_MAX: Final = 50
 """Tags of one run, as on AWS resources."""
+
+DESCRIPTION_CHARACTERS_MAX: Final = 500
+"""Characters of a workflow's description that a list of workflows tells."""
+
+PUT_TRIES: Final = 5
+"""Times a definition is put again when another one has been put in between."""
+
+TENANT_PAGE_RUNS: Final = 100
+"""Runs of the index that are looked at together for those of one tenant; each costs the read of its head."""
+
+TENANT_PAGES_PER_CALL: Final = 5
+"""How often that is done for one page of a listing: 500 heads take some two seconds."""
+
+PREFLIGHT_SECONDS: Final = 7_200
+"""How long a browser may remember what it may call: the longest that Chromium keeps to (MDN,
+"Access-Control-Max-Age")."""
+
+WAIT_SECONDS_MAX: Final = 25
+"""Longest wait for a run's end: API Gateway gives up after 30 s (HTTP API and REST API quotas), and the start, a cold
+one at worst, takes its part."""
+
+WAIT_RESERVE_MS: Final = 2_000
+"""Time kept back from a wait to answer in, before the platform stops the function."""
+
+WAIT_FIRST_PAUSE_MS: Final = 50
+"""First pause between two looks at a run that somebody waits for: a step takes about as long."""
+
+WAIT_PAUSE_GROWTH: Final = 1.5
+"""What each further pause is multiplied by: 25 s are 32 looks, of half a read unit to one each."""
+
+WAIT_PAUSE_MAX_MS: Final = 1_000
+"""Longest pause: so much longer than the run itself may an answer take."""

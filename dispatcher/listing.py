@@ -32,7 +32,8 @@ def bounds(query: RunQuery) -> tuple[str, str]:
 def page_of(found: Iterable[str], query: RunQuery) -> RunPage:
     """The page of these places that a query asks for."""
     oldest, ends = bounds(query)
-    within = sorted((place for place in found if oldest <= place < ends), reverse=True)
+    # A run whose status changed while the index was read may have been found in two of them.
+    within = sorted({place for place in found if oldest <= place < ends}, reverse=True)
     page = within[: query.limit]
     return RunPage([run_at(place) for place in page], cursor_at(page[-1]) if len(within) > len(page) else None)
 
@@ -50,6 +51,16 @@ def run_at(place: str) -> str:
 def cursor_at(place: str) -> str:
     """The cursor of a page that ends with this place."""
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def cursor_before(at_ms: int) -> str:
+    """The cursor behind which the runs follow that were started before a time; it names none."""
+    return cursor_at(f"{at_ms:013d}##!")
+
+
+def started_at_ms(cursor: str) -> int:
+    """When the run was started whose place a cursor is."""
+    return int(_place(cursor)[:13])
 
 
 def _place(cursor: str) -> str:

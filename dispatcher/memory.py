@@ -18,7 +18,7 @@ from dispatcher.limits import DELAY_SECONDS_MAX, ITEM_BYTES_MAX
 from dispatcher.listing import page_of, workflow_at
 from dispatcher.messages import Message, encode
 from dispatcher.packing import packed, unpacked
-from dispatcher.ports import DueMark, RunPage, RunQuery, Sealed, Signal
+from dispatcher.ports import DefinitionPointer, DueMark, RunPage, RunQuery, Sealed, Signal
 from dispatcher.table_schema import DUE_SHARDS, call_sort_key, inbox_sort_key, signal_sort_key
 from engine.json_value import JsonObject, JsonValue
 
@@ -49,6 +49,7 @@ class InMemoryRunStore:
         self._heads: dict[str, _StoredHead] = {}
         self._items: dict[str, dict[str, _StoredSignal | Sealed | OperatorCall | str]] = {}
         self._definitions: dict[tuple[str, str], bytes] = {}
+        self._pointers: dict[str, DefinitionPointer] = {}
 
     # --- heads ---------------------------------------------------------------------------------
 
@@ -170,6 +171,10 @@ class InMemoryRunStore:
         head.change(due_at_ms=due_at_ms, grace_ms=None, outside_calls=head.attributes.outside_calls + 1)
         return True
 
+    def was_signalled(self, workflow_id: str, signal_id: str, *, life: str) -> bool:
+        """See RunStore."""
+        return self._items.get(workflow_id, {}).get(signal_sort_key(signal_id)) == life
+
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """See RunStore."""
         candidates = [
@@ -285,6 +290,22 @@ class InMemoryRunStore:
         """See RunStore."""
         body = self._definitions.get((name, version))
         return None if body is None else unpacked(body)
+
+    def load_pointer(self, name: str) -> DefinitionPointer | None:
+        """See RunStore."""
+        return self._pointers.get(name)
+
+    def pointers(self) -> Sequence[DefinitionPointer]:
+        """See RunStore."""
+        return [pointer for _, pointer in sorted(self._pointers.items())]
+
+    def put_pointer(self, pointer: DefinitionPointer, *, previous: str | None) -> bool:
+        """See RunStore."""
+        existing = self._pointers.get(pointer.name)
+        if (None if existing is None else existing.version) != previous:
+            return existing is not None and existing.version == pointer.version
+        self._pointers[pointer.name] = pointer
+        return True
 
     def check(self) -> None:
         """See RunStore."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from dispatcher.errors import MalformedMessage
-from engine.definition import valid_name
+from engine.naming import valid_name
 
 # What a child run's id appends to its root's: a tilde and 26 base32 digits (dispatch-protocol.md, fan-out).
 _CHILD_SUFFIX: Final = re.compile(r"~[a-z2-7]{26}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
@@ -22,12 +22,15 @@ from dispatcher.limits import FORK_VERSIONS_SEARCHED, OPERATOR_TRIES, REASON_CHA
 from dispatcher.ports import RunStore
 from dispatcher.retention import Retention
 from dispatcher.rewind import rewound
-from engine import Snapshot, Status, WorkflowDefinition
+from engine import Snapshot, Status
 from engine.definition_ref import DefinitionRef
 from engine.errors import Fault, InvalidDefinition
 from engine.json_value import JsonValue
 from engine.outcome import Cancelled, Retried
 from engine.transition import advance
+
+if TYPE_CHECKING:
+    from engine import WorkflowDefinition
 
 
 class NotPossible(Terminal):

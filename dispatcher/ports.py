@@ -82,6 +82,15 @@ class RunPage:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class DefinitionPointer:
+    """Which version of a workflow's stored definition new runs begin with. ``description``: for lists, cut short."""
+
+    name: str
+    version: str
+    description: str | None = None
+
+
 class RunStore(Protocol):
     """Runs with all that belongs to them, and definitions. Every read of a head is a strong one.
 
@@ -172,6 +181,10 @@ class RunStore(Protocol):
         """
         ...
 
+    def was_signalled(self, workflow_id: str, signal_id: str, *, life: str) -> bool:
+        """Whether a signal of that id has come to that life of a run, taken by now or not."""
+        ...
+
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """The oldest signal in the inbox with one of the names, leaving out the inbox keys in ``besides``."""
         ...
@@ -243,6 +256,27 @@ class RunStore(Protocol):
 
     def load_definition(self, name: str, version: str) -> Mapping[str, JsonValue] | None:
         """A stored version of a definition, or None."""
+        ...
+
+    def load_pointer(self, name: str) -> DefinitionPointer | None:
+        """The pointer of a name, read strongly, or None."""
+        ...
+
+    def pointers(self) -> Sequence[DefinitionPointer]:
+        """All pointers, by name."""
+        ...
+
+    def put_pointer(self, pointer: DefinitionPointer, *, previous: str | None) -> bool:
+        """Points a name at a version that is stored, in one conditional write.
+
+        Args:
+            pointer: where it is to point.
+            previous: the version it points at as far as the caller knows; None: it is not there yet.
+
+        Returns:
+            False when it points at another version by now. One that points where it should counts as put: a write
+            that was done but reported as failed.
+        """
         ...
 
     def check(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from dispatcher.catalog import AnotherVersion, NameOfCode
 from dispatcher.errors import (
     DispatchError,
     InvalidCursor,
@@ -40,13 +41,13 @@ class RequestFault(DispatchError):
 
 _TITLES: Final = {
     400: "Bad request",
-    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
     410: "Gone",
+    412: "Precondition failed",
     413: "Content too large",
-    415: "Unsupported media type",
     422: "Unprocessable content",
     500: "Internal error",
     503: "Service unavailable",
@@ -62,6 +63,8 @@ _STATUS: Final[dict[type[Exception], int]] = {
     NotPossible: 409,
     NoSuchVersion: 409,
     RunPinned: 409,
+    NameOfCode: 409,
+    AnotherVersion: 412,
     InvalidDefinition: 422,
     InvalidCursor: 400,
     WaitClosed: 410,

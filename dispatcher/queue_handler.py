@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypedDict
+from typing import TYPE_CHECKING, Final, Protocol, TypedDict
 
 from dispatcher import bootstrap
-from dispatcher.dispatch import Dispatcher
 from dispatcher.errors import MalformedMessage
 from dispatcher.limits import ANOTHER_STEP_NEEDS_MS
 from dispatcher.messages import Delivery, decode
 from dispatcher.ports import StepQueue
+
+if TYPE_CHECKING:
+    from dispatcher.dispatch import Dispatcher
 
 _LOG: Final = logging.getLogger("refluxo.queue")
 
@@ -44,11 +46,12 @@ def handler(event: Mapping[str, object], context: LambdaContext) -> BatchRespons
 def handle_batch(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> BatchResponse:
     """As :func:`handler`, over a given app."""
     deadline_ms = app.adapters.now_ms() + context.get_remaining_time_in_millis()
-    return each_record(
-        event,
-        context,
-        lambda record: _handle_record(app.dispatcher, app.adapters.queue, record, deadline_ms),
-    )
+    with app.invocation():
+        return each_record(
+            event,
+            context,
+            lambda record: _handle_record(app.dispatcher, app.adapters.queue, record, deadline_ms),
+        )
 
 
 def each_record(

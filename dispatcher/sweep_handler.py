@@ -14,7 +14,12 @@ def handler(_event: Mapping[str, object], _context: object) -> dict[str, int]:
 
 def handle_schedule(app: bootstrap.App) -> dict[str, int]:
     """As :func:`handler`, over a given app."""
-    report = app.sweep.run()
+    with app.invocation():
+        report = app.sweep.run()
+        if app.plugins:
+            from dispatcher.plugins import tell_of_sweep  # noqa: PLC0415  (only if any is named)
+
+            tell_of_sweep(app.plugins, report)
     return {
         "lookedAt": report.looked_at,
         "sent": report.sent,

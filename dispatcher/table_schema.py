@@ -53,6 +53,10 @@ def definition_sort_key(version: str) -> str:
     return f"v#{version}"
 
 
+# Which version of each stored workflow is the newest: one small item a name, so that a list of them is one query.
+POINTER_PARTITION = "workflows"
+
+
 def signal_sort_key(signal_id: str) -> str:
     """Sort key of the permanent mark by which a repeated signal is known."""
     return f"{SIGNAL_PREFIX}{signal_id}"

@@ -20,7 +20,7 @@ from dispatcher.limits import CALLBACK_LIFETIME_MS
 from dispatcher.messages import valid_run_id
 from dispatcher.ports import SecretSource
 from engine import WaitAddress
-from engine.definition import valid_name
+from engine.naming import valid_name
 
 _DAY_MS: Final = 24 * 3600 * 1000
 

@@ -5,7 +5,7 @@ Times are milliseconds. A field that takes an expression takes whatever the expr
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -100,16 +100,40 @@ class FailData(_Data):
     message: str = ""
 
 
+def _web_url(value: str) -> str:
+    if not value.lower().startswith(("http://", "https://")):
+        # Not quoted: an expression may have put a secret there.
+        raise ValueError("a URL begins with http:// or https://")
+    return value
+
+
+_Scalar: TypeAlias = str | int | float | bool | None
+
+
 class HttpData(_Data):
-    """Data of ``core:http``."""
+    """Data of ``core:http``: one of ``json`` and ``body``, or neither."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    url: Annotated[str, Field(min_length=1)]
-    headers: dict[str, str] | None = None
-    query: dict[str, str | int | float | bool | None] | None = None
+    url: Annotated[str, AfterValidator(_web_url), Field(description="`http` or `https`, without user and password")]
+    headers: Annotated[dict[str, str | None] | None, Field(description="null leaves one out")] = None
+    query: Annotated[
+        dict[str, _Scalar | list[_Scalar]] | None,
+        Field(description="added to the URL's own; null leaves one out, a list repeats it"),
+    ] = None
     json_body: Annotated[object, Field(alias="json", description="sent as JSON")] = None
-    body: Annotated[str | None, Field(description="sent as it is")] = None
-    timeout_ms: Annotated[int | None, Field(gt=0)] = None
+    body: Annotated[str | None, Field(description="sent as it is, instead of `json`")] = None
+    timeout_ms: Annotated[int | None, Field(gt=0, description="of the whole call; 10,000 when left out")] = None
+
+    @property
+    def sends_json(self) -> bool:
+        """Whether there is JSON to send: ``null`` is, when it is written."""
+        return "json_body" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _at_most_one_body(self) -> Self:
+        if self.sends_json and self.body is not None:
+            raise ValueError("give json or body, not both")
+        return self
 
 
 class JoinData(_Data):

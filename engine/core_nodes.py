@@ -1,7 +1,7 @@
 """The node types every registry has, with their documentation, and the executors of the pure ones.
 
-Types that do I/O or make other runs are described here, for editors and checks; their executors are a host's, and
-without one a step of theirs fails with NeedsHost.
+Types that do I/O or make other runs are described here, for editors and checks; their executors are a host's
+(``Host.executors``), and without one a step of theirs fails with NeedsHost.
 """
 
 from __future__ import annotations
@@ -159,10 +159,13 @@ def _hosted(
     retry_policy: RetryPolicy | None = None,
     raw: Sequence[str] = (),
 ) -> NodeDefinition:
-    def executor(_data: JsonValue) -> NoReturn:
-        raise NeedsHost(
-            f"no executor of {node_type!r} is here: it does I/O or makes other runs, which the engine does not"
-        )
+    def executor(data: object, step: Step) -> object:
+        hosts = step.host.executors.get(node_type)
+        if hosts is None:
+            raise NeedsHost(
+                f"no executor of {node_type!r} is here: it does I/O or makes other runs, which the engine does not"
+            )
+        return hosts(data, step)
 
     executor.__doc__ = description
     return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy, raw=raw or False)
@@ -190,7 +193,7 @@ CORE_NODES: Final[Mapping[str, NodeDefinition]] = {
     "core:http": _hosted(
         "core:http",
         "Calls a URL; gives ``{status, headers, body}``. 4xx goes by ``rejected`` when connected; 429, 5xx and "
-        "network errors are retried.",
+        "network errors are retried, ``Retry-After`` honoured.",
         HttpData,
         handles=("rejected",),
         retry_policy=RetryPolicy(3, interval=1000, backoff="exponential", jitter="full"),

@@ -6,7 +6,6 @@ registry is known (engine/checks.py).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, Protocol, Self, TypeAlias
@@ -14,6 +13,7 @@ from typing import Annotated, Literal, Protocol, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from engine.content_hash import content_hash
 from engine.errors import Fault, InvalidDefinition, InvalidOutput
 from engine.json_path import json_path, location_in
 from engine.json_value import JsonObject, JsonValue, checked_copy
@@ -242,25 +242,6 @@ def _node_to_json(node: Node) -> JsonObject:
     if node.metadata is not None:
         document["metadata"] = checked_copy(node.metadata)
     return document
-
-
-def content_hash(document: JsonValue) -> str:
-    """First 128 bits of the SHA-256 of a JSON value's canonical text, as hexadecimal digits."""
-    import json  # noqa: PLC0415  (loaded when used)
-
-    text = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _canonical(value: JsonValue) -> JsonValue:
-    # JavaScript has one kind of number: an editor there writes 1.0 as 1.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_canonical(item) for item in value]
-    return value
 
 
 def structural_faults(

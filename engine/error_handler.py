@@ -58,7 +58,11 @@ class ErrorHandler(Protocol):
 
 
 class PolicyErrorHandler:
-    """The default: the node's retry policies, in order; the first about the error decides."""
+    """The default: the node's retry policies, in order; the first about the error decides.
+
+    Its wait is no shorter than what the error itself asks for, which its own limits do not shorten: whoever is asked
+    too early only says the same again.
+    """
 
     def handle(self, failure: StepFailure) -> RetryAfter | None:
         """See ErrorHandler."""
@@ -71,7 +75,7 @@ class PolicyErrorHandler:
         # A single policy's count is the number of attempts, which the snapshot has already, unless an operator's
         # retry began it anew.
         known = len(failure.policies) == 1 and counts == (failure.attempt,)
-        return RetryAfter(wait_ms, () if known else counts)
+        return RetryAfter(max(wait_ms, failure.error.retry_after_ms), () if known else counts)
 
 
 def _counted(counts: tuple[int, ...], index: int) -> tuple[int, ...]:

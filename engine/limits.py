@@ -29,6 +29,12 @@ INTEGER_BITS_MAX: Final = 4096
 ERROR_CHARACTERS_MAX: Final = 2_000
 """Length of an error's message as a snapshot keeps it: the history of a run that retries is made of them."""
 
+# --- retries -----------------------------------------------------------------------------------
+
+RETRY_AFTER_MS_MAX: Final = 24 * 3600 * 1000
+"""Longest wait that an error itself may ask for: a day, the longest period in which services count calls against a
+quota. Retry-After has no bound of its own (RFC 9110, 10.2.3), so what asks for more is taken for a mistake."""
+
 # --- names -------------------------------------------------------------------------------------
 
 ID_CHARACTERS_MAX: Final = 128

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 from engine.json_value import JsonValue
 from engine.retry import RetryPolicy
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 Executor: TypeAlias = Callable[..., object] | Callable[..., Awaitable[object]]
 """``executor(data, step)`` or ``executor(data)``, plain or async."""
 
-Schema: TypeAlias = type[BaseModel] | Mapping[str, object]
+Schema: TypeAlias = Union["type[BaseModel]", Mapping[str, object]]
 """A pydantic model or a JSON Schema document."""
 
 

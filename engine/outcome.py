@@ -7,6 +7,7 @@ makes seven of them in the time of one dataclass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, TypeAlias
@@ -14,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from engine.definition_ref import DefinitionRef
 from engine.errors import InvalidSnapshot, WorkflowFailure
 from engine.json_value import Deferred, JsonObject, JsonValue
-from engine.limits import ERROR_CHARACTERS_MAX
+from engine.limits import ERROR_CHARACTERS_MAX, RETRY_AFTER_MS_MAX
 
 DEFAULT_SIGNAL = "resume"
 """Name of the signal a wait has when it names none (Refluxo's resume)."""
@@ -72,15 +73,23 @@ class Wait(NamedTuple):
 class StepError:
     """A failure as data: its type, its message, and the names of the types it is a kind of.
 
-    Two are equal whose type and message are: a snapshot keeps no lineage.
+    ``retry_after_ms``: how long whoever failed asks to be left alone, milliseconds; 0 when nothing is asked. Two are
+    equal whose type and message are: a snapshot keeps no more.
     """
 
-    __slots__ = ("lineage", "message", "type")
+    __slots__ = ("lineage", "message", "retry_after_ms", "type")
 
-    def __init__(self, type: str, message: str, lineage: frozenset[str] = frozenset()) -> None:  # noqa: A002
+    def __init__(
+        self,
+        type: str,  # noqa: A002
+        message: str,
+        lineage: frozenset[str] = frozenset(),
+        retry_after_ms: int = 0,
+    ) -> None:
         self.type = type
         self.message = message
         self.lineage = lineage
+        self.retry_after_ms = retry_after_ms
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StepError) and (self.type, self.message) == (other.type, other.message)
@@ -96,17 +105,31 @@ class StepError:
 
     @classmethod
     def of(cls, error: BaseException) -> StepError:
-        """Describes a raised error; ``Exception`` and ``BaseException`` count as names too."""
+        """Describes a raised error; ``Exception`` and ``BaseException`` count as names too.
+
+        Its attribute ``retry_after_ms``, if it has one, is how long to wait before the next attempt at least.
+        """
         if isinstance(error, WorkflowFailure):
             return cls.named(error.error, error.message)
         name = type(error).__name__
         lineage = frozenset(base.__name__ for base in type(error).__mro__ if base is not object)
-        return cls(name, _text_of(error), lineage)
+        return cls(name, _text_of(error), lineage, _retry_after_ms(error))
 
     @classmethod
     def named(cls, name: str, message: str) -> StepError:
         """Describes a failure that no exception stands for."""
         return cls(name, message, frozenset({name, "Exception"}))
+
+
+def _retry_after_ms(error: BaseException) -> int:
+    try:
+        asked: object = getattr(error, "retry_after_ms", None)
+    except Exception:  # noqa: BLE001  (an attribute may be a property that fails: the error is the same without it)
+        return 0
+    # Anything but a number asks for nothing; so does what is no number of milliseconds, NaN among it.
+    if isinstance(asked, bool) or not isinstance(asked, int | float) or not asked > 0:
+        return 0
+    return math.ceil(min(asked, RETRY_AFTER_MS_MAX))
 
 
 def _text_of(error: BaseException) -> str:

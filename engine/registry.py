@@ -1,4 +1,4 @@
-"""Node types and workflows by name.
+"""Node types and workflows by name, and the routes by which events start workflows.
 
 A registry is built once, when the user's module is imported, and read from then on. What only some registries need,
 the reading of folders say, is imported by the method that needs it.
@@ -6,17 +6,18 @@ the reading of folders say, is imported by the method that needs it.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel
-
 from engine.error_handler import ErrorHandler
-from engine.errors import Fault, InvalidDefinition, UnknownWorkflow
+from engine.errors import Fault, InvalidDefinition, InvalidRoute, UnknownWorkflow
 from engine.json_value import JsonValue
+from engine.models import is_model_type
 from engine.node_definition import Executor, Handles, NodeDefinition, Schema
 from engine.node_mark import mark
 from engine.plugin import Plugin
@@ -28,6 +29,7 @@ from engine.workflow_engine import WorkflowEngine
 if TYPE_CHECKING:
     # For annotations alone: pydantic's models would make the engine's import a quarter longer.
     from engine.definition import DefinitionSource, WorkflowDefinition
+    from engine.route import Route
 
 GlobalsProvider: TypeAlias = Callable[[], Mapping[str, JsonValue]]
 
@@ -56,17 +58,24 @@ class Registry:
         error_handler: ErrorHandler | None = None,
         plugins: Sequence[Plugin] = (),
     ) -> None:
-        from engine.core_nodes import CORE_NODES  # noqa: PLC0415  (an engine without a registry has no use for them)
-
-        self.transform_engines: tuple[TransformEngine, ...] = (
-            (_jexl(),) if transform_engines is None else tuple(transform_engines)
-        )
+        self._transform_engines = transform_engines
         self._validator = validator
         self._error_handler = error_handler
         self.plugins = tuple(plugins)
-        self._nodes: dict[str, NodeDefinition] = dict(CORE_NODES)
         self._workflows: dict[str, WorkflowDefinition] = {}
+        self._routes: dict[str, Route] = {}
         self._globals_provider = globals_provider
+
+    @cached_property
+    def transform_engines(self) -> tuple[TransformEngine, ...]:
+        """What resolves ``{{ }}`` in nodes' data; made when the first workflow comes."""
+        return (_jexl(),) if self._transform_engines is None else tuple(self._transform_engines)
+
+    @cached_property
+    def _nodes(self) -> dict[str, NodeDefinition]:
+        from engine.core_nodes import CORE_NODES  # noqa: PLC0415  (their models are made when the first type is asked for)
+
+        return dict(CORE_NODES)
 
     @property
     def node_definitions(self) -> Mapping[str, NodeDefinition]:
@@ -77,6 +86,11 @@ class Registry:
     def workflows(self) -> Mapping[str, WorkflowDefinition]:
         """Workflows by name, each in its newest version."""
         return self._workflows
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """By which events start workflows, in the order they were made."""
+        return tuple(self._routes.values())
 
     def globals(self) -> Mapping[str, JsonValue]:
         """What the provider gives now; empty without one."""
@@ -216,6 +230,42 @@ class Registry:
             workflow.freeze()
         return definition
 
+    def route(
+        self,
+        pattern: Mapping[str, object],
+        workflow: str,
+        *,
+        input: JsonValue = "{{ event.detail }}",  # noqa: A002  (the contract's name)
+        name: str | None = None,
+    ) -> Route:
+        """Lets every event that matches a pattern start a run; the stack makes an EventBridge rule of it.
+
+        Args:
+            pattern: an EventBridge event pattern.
+            workflow: the workflow to start, registered by now.
+            input: what the run is given; its expressions read the ``event``.
+            name: names the route and its runs; made of workflow and pattern when left out.
+
+        Raises:
+            UnknownWorkflow: there is no such workflow; the message lists those there are.
+            InvalidRoute: with every fault of the route, each with its JSON path.
+        """
+        from engine.route import make_route  # noqa: PLC0415  (loaded when used)
+
+        self.workflow(workflow)
+        route = make_route(pattern, workflow, input, name, self.transform_engines)
+        if route.name in self._routes:
+            fault = Fault("$.name", f"there is a route {route.name!r} already; give this one a name of its own")
+            raise InvalidRoute(route.name, (fault,))
+        self._routes[route.name] = route
+        return route
+
+    def with_plugins(self, plugins: Sequence[Plugin]) -> Registry:
+        """A copy of the registry as it is now, whose engines tell these plugins too."""
+        other = copy.copy(self)
+        other.plugins = (*self.plugins, *plugins)
+        return other
+
     def workflow(self, name: str) -> WorkflowDefinition:
         """The workflow of that name.
 
@@ -253,15 +303,10 @@ def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Sche
             "import it outside `if TYPE_CHECKING`"
         ) from None
     first = next(iter(inspect.signature(executor).parameters), None)
-    return _model(hints.get(first)) if first is not None else None, _model(hints.get("return"))
+    given, result = hints.get(first) if first is not None else None, hints.get("return")
+    return given if is_model_type(given) else None, result if is_model_type(result) else None
 
 
 def _call_of(executor: object) -> object:
     # An object that can be called is annotated at its call.
     return getattr(executor, "__call__", None)  # noqa: B004  (read, not asked for)
-
-
-def _model(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return None

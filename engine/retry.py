@@ -10,9 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias, Union
-
-import pydantic
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from engine.naming import camel_case
 from engine.outcome import StepError
@@ -31,14 +29,29 @@ NEVER_RETRIED = frozenset(
         "UnknownNodeType",
         "NeedsHost",
         "Interrupted",
+        "HttpRefused",
+        "HttpTooLarge",
     }
 )
 """Errors of the definition or of the data, with which the same step would fail again; and Interrupted, of a step that
 must not be executed twice."""
 
+RETRIED_WHEN_NAMED = frozenset({"HttpRejected"})
+"""Errors that a policy about every error is not about: the answer to the same request would be the same. Whoever
+knows better names them in ``retry_on``."""
 
-# Quoted, so that what pydantic needs for it is loaded when the first definition is read and not by every import.
-Duration: TypeAlias = Union["pydantic.StrictInt", str, "Annotated[timedelta, pydantic.Strict()]"]
+
+class _Strict:
+    """Has pydantic take a number as it is; said through its hook, so that retries do without importing pydantic."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Callable[[object], dict[str, Any]]) -> object:
+        """The schema of the annotated type, made strict."""
+        return handler(source) | {"strict": True}
+
+
+_STRICT = _Strict()
+
+Duration: TypeAlias = Annotated[int, _STRICT] | str | Annotated[timedelta, _STRICT]
 """Milliseconds, a timedelta, or an expression that gives milliseconds; strict, for else pydantic takes 1.5 for a
 timedelta, which counts seconds."""
 
@@ -63,19 +76,22 @@ class RetryPolicy:
     Numbers may be expressions. A failure matches a type by its own name or by that of any of its bases.
     """
 
-    max_attempts: pydantic.StrictInt | str
+    max_attempts: Annotated[int, _STRICT] | str
     interval: Duration
     backoff: Literal["fixed", "exponential"] = "fixed"
-    rate: pydantic.StrictFloat | str = 2.0
+    rate: Annotated[float, _STRICT] | str = 2.0
     max_interval: Duration | None = None
     jitter: Literal["none", "full"] = "none"
     retry_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
     give_up_on: Sequence[str | type[BaseException]] | str | type[BaseException] = ()
 
-    # How pydantic reads one from a definition; a dataclass of the standard library costs an import nothing.
-    __pydantic_config__: ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(
-        alias_generator=camel_case, validate_by_name=True, validate_by_alias=True, extra="forbid"
-    )
+    # How pydantic reads one from a definition, told without importing it.
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {
+        "alias_generator": camel_case,
+        "validate_by_name": True,
+        "validate_by_alias": True,
+        "extra": "forbid",
+    }
 
     def __post_init__(self) -> None:
         _check_number("max_attempts", self.max_attempts, whole=True)
@@ -101,7 +117,9 @@ class RetryPolicy:
         if any(name in error.lineage for name in _names(self.give_up_on)):
             return False
         wanted = _names(self.retry_on)
-        return not wanted or any(name in error.lineage for name in wanted)
+        if not wanted:
+            return error.type not in RETRIED_WHEN_NAMED
+        return any(name in error.lineage for name in wanted)
 
     def wait_ms(self, attempt: int, *, rng: random.Random, resolve: Resolve = lambda value: value) -> int:
         """Wait after the given attempt (1 is the first), in milliseconds.

@@ -10,6 +10,8 @@ from engine.json_value import JsonValue
 from engine.outcome import Resumed, Wait
 
 _NO_GLOBALS: Final[Mapping[str, JsonValue]] = {}
+_NO_EXITS: Final[Mapping[str | None, str]] = {}
+_NO_EXECUTORS: Final[Mapping[str, Callable[..., object]]] = {}
 
 
 class WaitAddress(NamedTuple):
@@ -30,6 +32,8 @@ class Host(NamedTuple):
         callback_url: makes the capability URL of a wait.
         signal_url: makes a capability URL for a signal, by its name.
         announces: whether the host calls ``WorkflowEngine.announce`` itself, once a step is saved.
+        executors: what executes the node types that the engine only describes, by type; each is called with
+            ``(data, step)``.
     """
 
     nonce: str | None = None
@@ -38,6 +42,7 @@ class Host(NamedTuple):
     callback_url: Callable[[WaitAddress], str] | None = None
     signal_url: Callable[[str], str] | None = None
     announces: bool = False
+    executors: Mapping[str, Callable[..., object]] = _NO_EXECUTORS
 
 
 _NO_HOST: Final = Host()
@@ -49,7 +54,7 @@ class Step(NamedTuple):
     ``attempt`` counts the executions within this visit and ``visit`` the entries into the node, both from 1.
     ``external_payload`` is what came from outside (Refluxo's name): the start's payload for the first step,
     the signal's for a resumed one. ``resumed`` says why a wait ended, None on a first execution; ``wait`` is
-    the one that ended, None unless this very execution ends it.
+    the one that ended, None unless this very execution ends it. ``exits`` are the node's edges: targets by handle.
     """
 
     workflow_id: str
@@ -63,6 +68,7 @@ class Step(NamedTuple):
     resumes: int = 0
     wait: Wait | None = None
     host: Host = _NO_HOST
+    exits: Mapping[str | None, str] = _NO_EXITS
 
     def __repr__(self) -> str:
         # Globals hold secrets, which must not come into a log by way of a step.
@@ -72,6 +78,10 @@ class Step(NamedTuple):
     def context(self) -> ContextView:
         """The run's results by node id, to read: a copy of each, so that what is done to it changes nothing."""
         return ContextView(self.results)
+
+    def connects(self, handle: str | None) -> bool:
+        """Whether an edge leaves this node by that handle; None is the unnamed one. Catch edges are not asked."""
+        return handle in self.exits
 
     @property
     def idempotency_key(self) -> str:

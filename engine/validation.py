@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pydantic import ValidationError
-
 from engine.errors import Fault, RefluxoError
 from engine.json_path import json_path, location_in
 from engine.json_value import JsonValue
@@ -44,6 +42,8 @@ class SchemaValidator:
             if faults:
                 raise SchemaViolation(faults)
             return value
+        from pydantic import ValidationError  # noqa: PLC0415  (there by now, for the schema is a model)
+
         try:
             return schema.model_validate(value)
         except ValidationError as error:

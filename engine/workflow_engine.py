@@ -10,8 +10,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from pydantic import BaseModel
-
 from engine import clock
 from engine.compiled import CompiledNode, compile_nodes
 from engine.definition_ref import DefinitionRef
@@ -28,6 +26,7 @@ from engine.errors import (
 from engine.event_loop import is_cancelled, run_awaitable
 from engine.json_value import JsonValue, checked_copy, copy_json
 from engine.limits import STEP_LIMIT
+from engine.models import is_model
 from engine.node_definition import NodeDefinition
 from engine.outcome import (
     Advanced,
@@ -54,6 +53,8 @@ from engine.validation import SchemaValidator, SchemaViolation, Validator
 if TYPE_CHECKING:
     # For annotations alone: pydantic's models would make the engine's import a quarter longer.
     import random
+
+    from pydantic import BaseModel
 
     from engine.definition import WorkflowDefinition
 
@@ -320,6 +321,7 @@ class WorkflowEngine:
             0 if fresh else snapshot.resumes,
             wait,
             host,
+            node.exits,
         )
         if self._has_plugins:
             event = NodeEvent(step, node.type, snapshot)
@@ -376,7 +378,7 @@ class WorkflowEngine:
     def _checked_output(self, node: CompiledNode, value: object) -> JsonValue:
         # A model writes itself as JSON, datetimes and decimals included; anything else must be JSON already.
         # dict first, which most are: asking pydantic costs more than all the rest.
-        model = value if not isinstance(value, dict) and isinstance(value, BaseModel) else None
+        model = value if not isinstance(value, dict) and is_model(value) else None
         data = checked_copy(value if model is None else _dumped(model))
         schema = node.definition.output if node.definition is not None else None
         if schema is None or (model is not None and isinstance(schema, type) and isinstance(model, schema)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any, Final
 import pytest
 
 from dispatcher.handler import UnknownEvent, handle
-from engine import Status
+from engine import Registry, Status
 from engine.errors import UnknownWorkflow
+from engine.json_value import JsonValue
 from local.poller import FunctionContext
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.moto_loop import MotoLoop
@@ -27,6 +29,13 @@ def _status(expected: int, **body: object) -> Check:
         assert answer["statusCode"] == expected, answer
         document = json.loads(answer["body"])
         assert {name: document.get(name) for name in body} == body
+
+    return check
+
+
+def _empty(expected: int) -> Check:
+    def check(_loop: MotoLoop, answer: Any) -> None:
+        assert (answer["statusCode"], answer["body"]) == (expected, "")
 
     return check
 
@@ -50,12 +59,51 @@ def _started(loop: MotoLoop, answer: Any) -> None:
     assert loop.snapshot("article-43").status is Status.ACTIVE
 
 
-# What each file does to a deployment of the example workflows where the run order-7 has just been started.
+def _dead_letter(loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"batchItemFailures": []}
+    assert (loop.snapshot("order-7").version, loop.executed("order-7")) == (0, {})
+    assert loop.queued() == 2  # that of its start, and the dead letter's
+
+
+def _routed(route: str, **given: object) -> Check:
+    def check(loop: MotoLoop, answer: Any) -> None:
+        (run_id,) = answer["started"]
+        assert (run_id.startswith(f"{route}-"), answer["repeated"], answer["parked"]) == (True, [], [])
+        assert loop.snapshot(run_id).input == given
+
+    return check
+
+
+def _parked_event(loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"started": [], "repeated": [], "parked": ["articles"]}
+    ((body, reason),) = loop.parked()
+    assert json.loads(body)["detail"] == {"title": 5, "words": 3}
+    assert reason == "route articles: InvalidRunInput: $.input.title, $.input.text"
+
+
+def _nothing(loop: MotoLoop, answer: Any) -> None:
+    assert answer == {"started": [], "repeated": [], "parked": []}
+    assert loop.parked() == []
+
+
+# What each file does to a deployment of the example workflows where the run order-7 has just been started,
+# and events are routed as `_routed_registry` says.
 OUTCOMES: Final[dict[str, Check]] = {
     "direct": _started,
+    "eventbridge-custom": _routed("articles", title="On Queues", text="They are lines."),
+    "eventbridge-invalid-input": _parked_event,
+    "eventbridge-no-route": _nothing,
+    "eventbridge-s3-object-created": _routed("uploads", title="articles/on-queues.txt", text=""),
+    "eventbridge-schedule-of-a-route": _routed("morning", title="Good morning", text=""),
     "http-get": _status(200, workflowId="order-7", status="active", version=0),
     "http-get-unknown": _status(404, status=404),
     "http-health": _status(200, status="ok"),
+    "http-preflight": _empty(204),
+    "http-put-workflow": _status(201, name="greeting", changed=True, warnings=[]),
+    "http-rest-claims": _status(202, accepted=True),
+    "http-rest-list": _status(200, cursor=None),
+    "http-rest-start": _status(202, workflowId="article-42", status="active"),
+    "http-rest-unknown": _status(404, title="Not found"),
     "http-resume": _status(202, accepted=True, repeated=False),
     "http-signal": _status(202, accepted=True, repeated=False),
     "http-start": _status(202, workflowId="article-42", status="active"),
@@ -63,15 +111,31 @@ OUTCOMES: Final[dict[str, Check]] = {
     "http-start-invalid": _status(422, title="Unprocessable content"),
     "http-webhook": _status(404, title="Not found"),
     "queue-batch": _batch,
+    "queue-batch-dead-letter": _dead_letter,
     "queue-batch-malformed": _malformed,
     "schedule": _swept,
 }
 
 
+def _routed_registry() -> Registry:
+    """The example workflows, with routes of this test's own."""
+    routed = copy.copy(registry)
+    routed._routes = {}
+    article: dict[str, JsonValue] = {"title": "{{ event.detail.title }}", "text": "{{ event.detail.text }}"}
+    newsroom = {"source": ["acme.newsroom"], "detail-type": ["Article Submitted"]}
+    routed.route(newsroom, "content-approval", input=article, name="articles")
+    uploads = {"source": ["aws.s3"], "detail": {"object": {"key": [{"wildcard": "articles/*.txt"}]}}}
+    upload: dict[str, JsonValue] = {"title": "{{ event.detail.object.key }}", "text": ""}
+    routed.route(uploads, "content-approval", input=upload, name="uploads")
+    morning = {"source": ["aws.events"], "resources": [{"suffix": "rule/acme-morning-report"}]}
+    routed.route(morning, "content-approval", input={"title": "Good morning", "text": ""}, name="morning")
+    return routed
+
+
 @pytest.fixture
 def loop(new_loop: NewLoop) -> MotoLoop:
     """The example workflows, with one run."""
-    loop = new_loop(registry)
+    loop = new_loop(_routed_registry())
     loop.start("content-approval", {"title": "On Queues", "text": "They are lines."}, run="order-7")
     return loop
 

@@ -11,7 +11,17 @@ from typing import Final, Protocol
 
 from dispatcher.head import Head, Hold, OperatorCall
 from dispatcher.messages import Continuation, Message
-from dispatcher.ports import DueMark, PayloadBucket, RunPage, RunQuery, RunStore, Sealed, Signal, StepQueue
+from dispatcher.ports import (
+    DefinitionPointer,
+    DueMark,
+    PayloadBucket,
+    RunPage,
+    RunQuery,
+    RunStore,
+    Sealed,
+    Signal,
+    StepQueue,
+)
 from engine.json_value import JsonObject, JsonValue
 from tests.simulation.faults import Boundary, Kind
 from tests.simulation.process import Process
@@ -26,14 +36,15 @@ STORE: Final[Mapping[str, Boundary]] = {
     **_boundaries(
         "store",
         Kind.READ,
-        "load operator_call operator_calls oldest_signal load_sealed keys load_definition check",
+        "load operator_call operator_calls was_signalled oldest_signal load_sealed keys load_definition load_pointer "
+        "pointers check",
     ),
     **_boundaries("store", Kind.LAGGING_READ, "due_marks find"),
     **_boundaries(
         "store",
         Kind.WRITE,
         "create commit count_try claim set_hold record add_signal remove_from_inbox put_sealed move_mark expire remove "
-        "set_removing remove_head put_definition",
+        "set_removing remove_head put_definition put_pointer",
     ),
 }
 QUEUE: Final[Mapping[str, Boundary]] = {
@@ -181,6 +192,14 @@ class FaultyStore:
 
         return self._call(STORE["add_signal"], add_signal, lambda: f"{signal.name} {signal.payload!r} mark={due_at_ms}")
 
+    def was_signalled(self, workflow_id: str, signal_id: str, *, life: str) -> bool:
+        """See RunStore."""
+        return self._call(
+            STORE["was_signalled"],
+            lambda: self._inner.was_signalled(workflow_id, signal_id, life=life),
+            f"{workflow_id} {signal_id}",
+        )
+
     def oldest_signal(self, workflow_id: str, names: Sequence[str], *, besides: Sequence[str]) -> Signal | None:
         """See RunStore."""
         return self._call(
@@ -286,6 +305,20 @@ class FaultyStore:
         """See RunStore."""
         return self._call(
             STORE["load_definition"], lambda: self._inner.load_definition(name, version), f"{name}@{version[:8]}"
+        )
+
+    def load_pointer(self, name: str) -> DefinitionPointer | None:
+        """See RunStore."""
+        return self._call(STORE["load_pointer"], lambda: self._inner.load_pointer(name), name)
+
+    def pointers(self) -> Sequence[DefinitionPointer]:
+        """See RunStore."""
+        return self._call(STORE["pointers"], self._inner.pointers)
+
+    def put_pointer(self, pointer: DefinitionPointer, *, previous: str | None) -> bool:
+        """See RunStore."""
+        return self._call(
+            STORE["put_pointer"], lambda: self._inner.put_pointer(pointer, previous=previous), pointer.name
         )
 
     def check(self) -> None:

@@ -185,6 +185,8 @@ CASES: Final[Sequence[Program]] = (
         [_SET, _GO],
         AtRest(0, 0, Request("/runs", method="GET")),
         AtRest(0, 0, Request("/health", method="GET")),
+        AtRest(0, 0, Request("/workflows", method="GET")),
+        AtRest(0, 0, Request("/workflows/put", {"nodes": [{"id": "only", "type": "core:set"}]}, method="PUT")),
         AtRest(0, 0, Request("history", method="GET")),
         AtRest(0, SECOND, Request("signals/go", "seen", "1")),
         end=End("completed", "seen"),

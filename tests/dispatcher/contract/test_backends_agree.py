@@ -19,7 +19,7 @@ from dispatcher.dynamodb_store import DynamoDbRunStore
 from dispatcher.errors import DispatchError
 from dispatcher.head import Head, Hold, OperatorCall
 from dispatcher.memory import InMemoryRunStore
-from dispatcher.ports import RunPage, RunQuery, RunStore, Sealed, Signal
+from dispatcher.ports import DefinitionPointer, RunPage, RunQuery, RunStore, Sealed, Signal
 from dispatcher.table_schema import DUE_SHARDS, inbox_sort_key, segment_sort_key
 from engine import Status
 from engine.definition_ref import DefinitionRef
@@ -31,7 +31,7 @@ SEEDS = range(4)
 CALLS = 60
 RUNS = ("run-1", "run-2", "run-3")
 SHARDS = {shard_of(run, DUE_SHARDS) for run in RUNS}
-READS = {"due_marks", "find", "definition"}
+READS = {"due_marks", "find", "definition", "point"}
 
 StoreCall = Callable[[RunStore], object]
 
@@ -133,7 +133,10 @@ class Choices:
             arrived_at_ms=self.rng.randrange(100, 103),
             life=self.rng.choice(("life-1", "life-2")),
         )
-        return lambda store: store.add_signal(signal, due_at_ms=600)
+        return lambda store: (
+            store.was_signalled(signal.workflow_id, signal.signal_id, life=signal.life),
+            store.add_signal(signal, due_at_ms=600),
+        )
 
     def look_into_the_inbox(self) -> StoreCall:
         """The oldest signal, with and without what is taken already; or one is removed."""
@@ -208,12 +211,24 @@ class Choices:
 
         return put_and_load
 
+    def point(self) -> StoreCall:
+        """A pointer moved from where it may be, and all that there are then."""
+        pointer = DefinitionPointer(
+            self.rng.choice(("chain", "ring")), self.rng.choice(("1", "2")), self.rng.choice((None, "said"))
+        )
+        previous = self.rng.choice((None, "1", "2"))
+        return lambda store: (
+            store.put_pointer(pointer, previous=previous),
+            store.load_pointer("chain"),
+            list(store.pointers()),
+        )
+
     def call(self) -> tuple[str, StoreCall]:
         """Any of these; commits are the most frequent, for most else is about what they leave."""
         makes = [
             *(self.create, self.commit, self.commit, self.commit, self.count_try, self.claim, self.set_hold),
             *(self.record, self.add_signal, self.look_into_the_inbox, self.seal, self.move_mark, self.due_marks),
-            *(self.find, self.find, self.purge, self.definition),
+            *(self.find, self.find, self.purge, self.definition, self.point),
         ]
         make = self.rng.choice(makes)
         return make.__name__, make()

@@ -16,8 +16,9 @@ from dispatcher.dynamodb_store import DynamoDbRunStore
 from dispatcher.errors import Retryable, RunFinished, Terminal
 from dispatcher.head import Hold, OperatorCall
 from dispatcher.limits import CONFLICT_TRIES
-from dispatcher.ports import RunQuery, RunStore, Sealed, Signal
+from dispatcher.ports import DefinitionPointer, RunQuery, RunStore, Sealed, Signal
 from dispatcher.table_schema import EXPIRES_AT, inbox_sort_key
+from dispatcher.table_schema import LIST_SHARDS
 from engine import Status
 from tests.dispatcher.contract.backends import DynamoDb, head_of
 from tests.dispatcher.wiretap import Action, Call, answer_500, client_error, lose_the_answer, raising
@@ -241,6 +242,11 @@ CALLS: dict[str, tuple[str, Callable[[RunStore], object]]] = {
     "due_marks": ("Query", lambda store: store.due_marks(0, until_ms=1, limit=1)),
     "put_definition": ("PutItem", lambda store: store.put_definition("a", "1", {})),
     "load_definition": ("GetItem", lambda store: store.load_definition("a", "1")),
+    "load_pointer": ("GetItem", lambda store: store.load_pointer("a")),
+    "pointers": ("Query", lambda store: store.pointers()),
+    "put_pointer": ("PutItem", lambda store: store.put_pointer(DefinitionPointer("a", "1"), previous=None)),
+    "move a pointer": ("PutItem", lambda store: store.put_pointer(DefinitionPointer("a", "2"), previous="1")),
+    "was_signalled": ("GetItem", lambda store: store.was_signalled("run-1", "s", life="nonce")),
     "check": ("GetItem", lambda store: store.check()),
 }
 
@@ -363,9 +369,27 @@ def test_reads_of_a_run_are_strong(table: DynamoDb) -> None:
     table.store.operator_call("run-1", "key-1")
     table.store.operator_calls("run-1")
     table.store.keys("run-1", limit=1)
+    table.store.was_signalled("run-1", "s1", life="nonce")
+    table.store.load_pointer("chain")
+    table.store.pointers()
     reads = [call for call in table.tap.calls if not call.writes]
-    assert len(reads) == 5
+    assert len(reads) == 8
     assert all(call.parameters["ConsistentRead"] for call in reads)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_a_run_that_changes_its_status_while_it_is_looked_for_is_told_once(table: DynamoDb, limit: int) -> None:
+    """It has been found among the active ones when the paused ones are asked for, and is one of those by then."""
+    for number in range(2):
+        table.store.create(head_of(f"run-{number}", started_at_ms=1000 + number))
+
+    def pauses(_call: Call) -> None:
+        table.store.commit(head_of("run-1", 1, status=Status.PAUSED, started_at_ms=1001), mark_ms=None)
+
+    table.tap.clear()
+    table.tap.at(LIST_SHARDS, "before", pauses)
+    page = table.store.find(RunQuery(limit=limit))
+    assert list(page.workflow_ids) == ["run-1", "run-0"][:limit]
 
 
 def test_a_sealed_object_is_read_cheaply_and_missed_for_sure(table: DynamoDb) -> None:

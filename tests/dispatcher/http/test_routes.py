@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dispatcher.handler import handle
+from dispatcher.limits import REQUEST_BODY_BYTES_MAX
 from engine import Status
 from local.poller import FunctionContext
 from tests.dispatcher import examples
@@ -166,6 +167,24 @@ class TestShow:
         assert (answer.status, answer.body, answer.headers["etag"]) == (304, None, '"2"')
         assert loop.http("GET", "/runs/run-1", headers={"If-None-Match": '"1"'}).status == 200
 
+    @pytest.mark.parametrize(
+        ("known", "status"),
+        [('"1", "2"', 304), ('W/"2"', 304), ("*", 304), ('"12"', 200), ("2", 200), ('"1","22"', 200), ("", 200)],
+    )
+    def test_versions_a_caller_may_have(self, loop: MotoLoop, known: str, status: int) -> None:
+        """Any of a list, weak ones too; what is no ETag is none."""
+        assert loop.http("GET", "/runs/run-1", headers={"If-None-Match": known}).status == status
+
+    def test_a_hold_is_seen_by_who_has_the_version(self, loop: MotoLoop) -> None:
+        """It is no transition, but it is shown: the ETag is another as long as it holds."""
+        loop.ask("POST", "/runs/run-1/pause")
+        held = loop.http("GET", "/runs/run-1", headers={"If-None-Match": '"2"'})
+        assert held.status == 200
+        assert held.headers["etag"] != '"2"'
+        assert loop.http("GET", "/runs/run-1", headers={"If-None-Match": held.headers["etag"]}).status == 304
+        loop.ask("POST", "/runs/run-1/resume")
+        assert loop.http("GET", "/runs/run-1").headers["etag"] == '"2"'
+
     def test_the_newest_result_of_each_node(self, new_loop: NewLoop) -> None:
         """Not the attempts before it."""
         loop = new_loop(examples.retry(1000, failures=2))
@@ -272,7 +291,6 @@ NOWHERE = [
     "/runs//",
     "/runs//resume",
     "/runs/run-1/nothing",
-    "/workflows",
     "/v1/health",
     "//",
     "/health/x",
@@ -287,22 +305,24 @@ def test_where_there_is_nothing(loop: MotoLoop) -> None:
 
 
 NOT_TAKEN = [
-    ("GET", "/workflows/wait/runs", "POST"),
-    ("POST", "/runs", "GET"),
-    ("DELETE", "/runs/", "GET"),
-    ("PUT", "/runs/run-1", "GET, DELETE"),
-    ("POST", "/runs/run-1", "GET, DELETE"),
-    ("POST", "/runs/run-1/history", "GET"),
-    ("GET", "/runs/run-1/pause", "POST"),
-    ("GET", "/runs/run-1/cancel", "POST"),
-    ("DELETE", "/runs/run-1/retry", "POST"),
-    ("PUT", "/runs/run-1/fork", "POST"),
-    ("GET", "/runs/run-1/resume", "POST"),
-    ("PUT", "/runs/run-1/signals/go", "POST"),
-    ("PATCH", "/webhooks/a.b", "POST, GET"),
-    ("POST", "/health", "GET"),
-    ("HEAD", "/health", "GET"),
-    ("", "/health", "GET"),
+    ("GET", "/workflows/wait/runs", "POST, OPTIONS"),
+    ("POST", "/runs", "GET, HEAD, OPTIONS"),
+    ("DELETE", "/runs/", "GET, HEAD, OPTIONS"),
+    ("PUT", "/runs/run-1", "GET, HEAD, DELETE, OPTIONS"),
+    ("POST", "/runs/run-1", "GET, HEAD, DELETE, OPTIONS"),
+    ("POST", "/runs/run-1/history", "GET, HEAD, OPTIONS"),
+    ("GET", "/runs/run-1/pause", "POST, OPTIONS"),
+    ("GET", "/runs/run-1/cancel", "POST, OPTIONS"),
+    ("DELETE", "/runs/run-1/retry", "POST, OPTIONS"),
+    ("PUT", "/runs/run-1/fork", "POST, OPTIONS"),
+    ("GET", "/runs/run-1/resume", "POST, OPTIONS"),
+    ("PUT", "/runs/run-1/signals/go", "POST, OPTIONS"),
+    ("PATCH", "/webhooks/a.b", "POST, GET, HEAD, OPTIONS"),
+    ("DELETE", "/workflows/wait", "GET, HEAD, PUT, OPTIONS"),
+    ("POST", "/workflows", "GET, HEAD, OPTIONS"),
+    ("POST", "/health", "GET, HEAD, OPTIONS"),
+    ("get", "/health", "GET, HEAD, OPTIONS"),
+    ("", "/health", "GET, HEAD, OPTIONS"),
 ]
 
 
@@ -312,6 +332,53 @@ def test_a_method_that_is_not_taken(loop: MotoLoop) -> None:
         answer = loop.http(method, path)
         _is_problem(answer, 405)
         assert answer.headers["allow"] == allow
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/runs", "/runs/run-1", "/runs/run-1/history", "/workflows", "/node-types"]
+)
+def test_head_is_get_without_the_body(loop: MotoLoop, path: str) -> None:
+    """Status and headers are the same."""
+    head, get = (loop.http(method, path) for method in ("HEAD", "GET"))
+    assert (head.status, head.headers, head.body) == (get.status, get.headers, None)
+
+
+def test_head_of_what_is_not_there(loop: MotoLoop) -> None:
+    """The status alone tells."""
+    answer = loop.http("HEAD", "/runs/nobody")
+    assert (answer.status, answer.body) == (404, None)
+
+
+def test_options_tells_what_a_path_takes(loop: MotoLoop) -> None:
+    """204 and its methods; nothing is asked of AWS."""
+    loop.tap.clear()
+    answer = loop.http("OPTIONS", "/workflows/wait")
+    assert (answer.status, answer.body) == (204, None)
+    assert answer.headers == {"allow": "GET, HEAD, PUT, OPTIONS"}
+    assert loop.tap.calls == []
+    _is_problem(loop.http("OPTIONS", "/nowhere"), 404)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""])
+def test_a_body_is_json_whatever_it_is_called(loop: MotoLoop, content_type: str) -> None:
+    """A form is what curl calls all that it sends unless it is told otherwise: the content decides."""
+    answer = loop.http("POST", "/workflows/wait/runs", b'{"input": 1}', {"content-type": content_type})
+    assert answer.status == 202
+
+
+def test_a_body_has_a_size(loop: MotoLoop) -> None:
+    """413, and what the most is; nothing is written."""
+    before = loop.items()
+    body = b'{"input": "' + b"x" * REQUEST_BODY_BYTES_MAX + b'"}'
+    for method, path in (
+        ("POST", "/workflows/wait/runs"),
+        ("POST", "/runs/run-1/signals/go"),
+        ("PUT", "/workflows/wait-too"),
+    ):
+        answer = loop.http(method, path, body)
+        _is_problem(answer, 413)
+        assert str(REQUEST_BODY_BYTES_MAX) in answer.body["detail"]
+    assert loop.items() == before
 
 
 class TestBase64:

@@ -220,6 +220,21 @@ def test_a_release_whose_answer_is_lost_ends_no_wait(new_loop: NewLoop, fault: A
     assert loop.snapshot().status is Status.PAUSED
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_resume_repeated_when_the_run_is_held_lifts_nothing(new_loop: NewLoop, waits: bool) -> None:
+    """It has delivered its payload, into the wait or ahead of it: a late repeat is no release."""
+    loop = new_loop(examples.asking_twice())
+    loop.start("asking-twice")
+    if waits:
+        loop.deliver_all()
+    assert _release(loop, {"reason": "go"}).body["repeated"] is False
+    _hold(loop)
+    assert _release(loop, {"reason": "go"}).body["repeated"] is True
+    assert loop.head().hold is not None
+    assert _release(loop, key="release-2").body["repeated"] is False
+    assert loop.head().hold is None
+
+
 def test_a_payload_is_not_delivered_to_a_held_run(new_loop: NewLoop) -> None:
     """``resume`` lifts the hold there and takes a reason alone: what would be lost is refused, and the hold stays."""
     loop = new_loop(examples.wait())

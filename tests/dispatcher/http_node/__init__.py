@@ -1,0 +1,1 @@
+"""Tests of ``core:http`` as it is executed."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.provision import QUEUE_NAME
+from local.ticker import STOP_SECONDS
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -156,6 +157,12 @@ class Poller:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Receives no more; does not wait for a batch that is under way."""
         self._stop.set()
-        self._thread.join(timeout=20)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            _LOG.warning("%s is cut short; what it was at is done again by the next delivery", self._function_name)

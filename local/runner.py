@@ -13,16 +13,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from dispatcher.bootstrap import Adapters, App
+from dispatcher.event_handler import start_runs
 from dispatcher.front_door import StartRequest
+from dispatcher.http_node.address import networks_of
 from dispatcher.limits import SWEEP_PERIOD_MS
 from dispatcher.memory import InMemoryBucket, InMemoryRunStore, InMemoryStepQueue, QueuedMessage
 from dispatcher.queue_handler import handle_batch
 from dispatcher.settings import Settings
 from dispatcher.table_schema import DUE_SHARDS
 from engine import Registry, Step
+from engine.errors import NeedsHost
 from engine.json_value import checked_copy
 from engine.node_definition import NodeDefinition
 from local.mortal_ports import Boundary, Death, MortalPort, boundary_of
@@ -56,9 +59,24 @@ class _TestSecret:
         return b"local-runner"
 
 
+def _no_call(_data: object, step: Step) -> NoReturn:
+    """A test of a workflow is not to depend on the network, nor to do anything out there."""
+    raise NeedsHost(
+        f"node {step.node_id!r} would call a URL, which LocalRunner does not: fake it by runner.fake('core:http', ...) "
+        "or let it by LocalRunner(registry, network=True)"
+    )
+
+
+_NO_NETWORK: Final[Mapping[str, Callable[..., object]]] = {"core:http": _no_call}
+
+
 class _Context:
     def get_remaining_time_in_millis(self) -> int:
         return 30_000
+
+
+class EventParked(AssertionError):
+    """An event matches a route and can start no run; the message says of which route, and why."""
 
 
 @dataclass(slots=True)
@@ -80,6 +98,9 @@ class LocalRunner:
             committed a step (``save``) or sent a message (``send``). The message is delivered again to another.
         duplicates: whether each message is delivered twice, the second time to another process.
         steps_per_invocation: steps executed per message at most.
+        network: whether ``core:http`` makes its calls; without it such a step fails and asks for a fake.
+        allowed_networks: networks that it may call although they are not public, ``127.0.0.0/8`` say, as the setting
+            HTTP_ALLOWED_NETWORKS has them: with commas between them.
     """
 
     def __init__(
@@ -91,6 +112,8 @@ class LocalRunner:
         crash_after: Boundary | None = None,
         duplicates: bool = False,
         steps_per_invocation: int = 1,
+        network: bool = False,
+        allowed_networks: str = "",
     ) -> None:
         self._now_ms = now if isinstance(now, int) else round(now.timestamp() * 1000)
         self._registry = copy.copy(registry)
@@ -98,7 +121,12 @@ class LocalRunner:
         self._seed = seed
         self._crash_after = crash_after
         self._duplicates = duplicates
-        self._settings = replace(_SETTINGS, steps_per_invocation=steps_per_invocation)
+        self._executors = None if network else _NO_NETWORK
+        self._settings = replace(
+            _SETTINGS,
+            steps_per_invocation=steps_per_invocation,
+            http_allowed_networks=networks_of(allowed_networks),
+        )
         self._swept_at_ms = self._now_ms
         self._crashed: set[object] = set()
         self._ids = itertools.count(1)
@@ -125,6 +153,7 @@ class LocalRunner:
             now_ms=lambda: self._now_ms,
             new_id=lambda: f"id-{next(self._ids)}",
             new_rng=lambda: random.Random(self._seed),  # noqa: S311  (repeatable, not secret)
+            executors=self._executors,
         )
         return App(self._settings, adapters, self._counted() if mortal else self._registry)
 
@@ -186,6 +215,20 @@ class LocalRunner:
         )
         started = self._outside.front_door.start(request)
         return LocalRun(self, started.snapshot.workflow_id)
+
+    def event(self, event: Mapping[str, object]) -> Sequence[LocalRun]:
+        """Hands an EventBridge event to the routes, as the event function is handed it.
+
+        Returns:
+            The runs it has started, in the order of the routes; none for a repeat of an event, or one of no route.
+
+        Raises:
+            EventParked: it matches a route and can start no run.
+        """
+        report = start_runs(self._outside, event)
+        if report["parked"]:
+            raise EventParked("; ".join(reason for _, reason in self._queue.parked[-len(report["parked"]) :]))
+        return [LocalRun(self, workflow_id) for workflow_id in report["started"]]
 
     def fake(self, node_type: str, function: Callable[..., object] | object) -> Fake:
         """Puts a function, or a value to return, in the place of a node type, in this runner alone.

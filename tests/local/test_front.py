@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from local.front import http_event
+from local.front import BODY_BYTES_MAX, Front, HttpHandler, http_event, rest_event
 from local.poller import FunctionContext, Poller, failed_ids
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -47,6 +49,97 @@ def test_bytes_that_are_no_text_are_encoded() -> None:
     """As API Gateway does with what it takes for binary."""
     event = _event("/", body=b"\xff\xfe")
     assert (event["body"], event["isBase64Encoded"]) == ("//4=", True)
+
+
+def test_an_event_of_a_rest_api_has_the_parts_of_payload_format_1() -> None:
+    """Headers as they were sent, single values and several, what is missing as null."""
+    headers = {"Host": "api.test", "X-Thing": "1"}
+    event: dict[str, Any] = rest_event("PUT", "/runs/a%2Fb?tag=x&tag=y", headers, b"{}", request_id="r-1", now=NOW)
+    assert (event["httpMethod"], event["path"]) == ("PUT", "/runs/a%2Fb")
+    assert event["headers"] == headers
+    assert event["multiValueHeaders"] == {"Host": ["api.test"], "X-Thing": ["1"]}
+    assert event["queryStringParameters"] == {"tag": "y"}
+    assert event["multiValueQueryStringParameters"] == {"tag": ["x", "y"]}
+    assert (event["body"], event["isBase64Encoded"]) == ("{}", False)
+    assert event["requestContext"]["httpMethod"] == "PUT"
+    assert event["requestContext"]["requestTimeEpoch"] == 1_772_442_000_000
+    bare: dict[str, Any] = rest_event("GET", "/health", {}, b"", request_id="r-2", now=NOW)
+    assert (bare["body"], bare["queryStringParameters"]) == (None, None)
+    assert "version" not in bare
+
+
+def _exchange(
+    handle: HttpHandler, method: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """One request of a front over that handler: status, headers and body of the answer."""
+    with Front(handle) as front:
+        connection = http.client.HTTPConnection(front.url.removeprefix("http://"), timeout=10)
+        try:
+            connection.putrequest(method, "/here")
+            for name, value in (headers or {}).items():
+                for each in value.split("|"):
+                    connection.putheader(name, each)
+            connection.endheaders(body)  # type: ignore[arg-type]
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+
+def test_a_header_sent_twice_is_one_with_commas() -> None:
+    """As API Gateway joins them; and any method reaches the handler, that of a preflight too."""
+    seen: list[Mapping[str, Any]] = []
+
+    def handle(event: Mapping[str, object]) -> Mapping[str, object]:
+        seen.append(event)
+        return {"statusCode": 204}
+
+    status, _, body = _exchange(handle, "OPTIONS", headers={"X-Thing": "a|b"})
+    assert (status, body) == (204, b"")
+    assert seen[0]["headers"]["x-thing"] == "a,b"
+    assert seen[0]["requestContext"]["http"]["method"] == "OPTIONS"
+
+
+def test_an_answer_may_have_several_headers_of_a_name() -> None:
+    """By either format's way, and cookies."""
+    answer = {
+        "statusCode": 200,
+        "headers": {"content-type": "text/plain"},
+        "multiValueHeaders": {"x-thing": ["a", "b"]},
+        "cookies": ["c=1", "d=2"],
+        "body": "aGk=",
+        "isBase64Encoded": True,
+    }
+    _, headers, body = _exchange(lambda _event: answer, "GET")
+    assert body == b"hi"
+    assert [value for name, value in headers if name in {"x-thing", "set-cookie"}] == ["a", "b", "c=1", "d=2"]
+
+
+def test_a_function_that_fails_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    """As API Gateway words it, and the log tells why."""
+
+    def handle(_event: Mapping[str, object]) -> Mapping[str, object]:
+        raise RuntimeError("no luck")
+
+    status, _, body = _exchange(handle, "GET")
+    assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
+    assert "no luck" in caplog.text
+    assert "GET /here" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Transfer-Encoding": "chunked"}, 411),
+        ({"Content-Length": "many"}, 411),
+        ({"Content-Length": str(BODY_BYTES_MAX + 1)}, 413),
+    ],
+)
+def test_a_body_that_cannot_be_taken_is_refused(headers: Mapping[str, str], status: int) -> None:
+    """No function is asked, and the connection ends, for the rest of it would be taken for a request."""
+    answered, found, _ = _exchange(lambda _event: {"statusCode": 200}, "POST", headers=headers)
+    assert answered == status
+    assert ("Connection", "close") in found
 
 
 @pytest.mark.parametrize("response", [{}, {"batchItemFailures": None}, {"batchItemFailures": []}])

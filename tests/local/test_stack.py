@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +18,8 @@ from local.provision import (
     RECEIVES_MAX,
 )
 from local.stack import PortTaken
-from tests.local.http import SECONDS_MAX, call
+from tests.local.http import call
+from tests.local.waiting import until, until_run
 
 REGISTRY = "tests.local.small_registry:registry"
 
@@ -33,38 +31,16 @@ def stack() -> Iterator[LocalStack]:
         yield stack
 
 
-def _until(stack: LocalStack, run: str, reached: Callable[[Any], bool]) -> Any:
-    """The run as soon as it is as wanted: asked over HTTP, for this is the one test in real time."""
-    document: Any = None
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
-        _, document = call(f"{stack.url}/runs/{run}")
-        if reached(document):
-            return document
-        threading.Event().wait(0.05)
-    raise AssertionError(f"run {run!r} is still {document}")
-
-
-def _received(receive: Callable[[], list[Any]]) -> list[Any]:
-    """The first messages that come."""
-    deadline = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < deadline:
-        if messages := receive():
-            return messages
-        threading.Event().wait(0.05)
-    raise AssertionError("no message came")
-
-
 def test_a_workflow_runs_over_http(stack: LocalStack) -> None:
     """Start, a failed attempt and its retry, a wait, its webhook, the end: by nothing but HTTP."""
     status, started = call(f"{stack.url}/workflows/small/runs", {"workflowId": "run-1"})
     assert (status, started["workflowId"]) == (202, "run-1")
-    paused = _until(stack, "run-1", lambda run: run["status"] == "paused")
+    paused = until_run(stack.url, "run-1", lambda run: run["status"] == "paused")
     link = paused["wait"]["callbackUrl"]
     assert link.startswith(stack.url)
     assert call(link)[1]["workflowId"] == "run-1"
     assert call(link, {"ok": True})[0] == 202
-    ended = _until(stack, "run-1", lambda run: run["status"] == "completed")
+    ended = until_run(stack.url, "run-1", lambda run: run["status"] == "completed")
     assert ended["output"] == {"got": {"ok": True}}
     assert [result["attempt"] for result in ended["context"]["flaky"]] == [2]
     assert call(link, {"ok": False})[0] == 410
@@ -87,7 +63,7 @@ def test_a_value_too_large_for_the_table_goes_by_the_bucket(stack: LocalStack) -
     s3 = EmulatorClients(stack.emulator_url).s3()
     assert call(f"{stack.url}/workflows/small/runs", {"workflowId": "large", "input": large})[0] == 202
     assert s3.list_objects_v2(Bucket=BUCKET_NAME, Prefix="runs/large/")["KeyCount"] == 1
-    _until(stack, "large", lambda run: run["status"] == "paused")
+    until_run(stack.url, "large", lambda run: run["status"] == "paused")
     assert call(f"{stack.url}/runs/large/cancel", {"reason": "seen enough"})[0] == 202
     assert call(f"{stack.url}/runs/large", method="DELETE") == (200, {"workflowId": "large", "removed": True})
     assert s3.list_objects_v2(Bucket=BUCKET_NAME, Prefix="runs/large/")["KeyCount"] == 0
@@ -96,7 +72,7 @@ def test_a_value_too_large_for_the_table_goes_by_the_bucket(stack: LocalStack) -
 def test_runs_are_listed(stack: LocalStack) -> None:
     """By both indexes."""
     assert call(f"{stack.url}/workflows/small/runs", {"workflowId": "listed"})[0] == 202
-    _until(stack, "listed", lambda run: run["status"] == "paused")
+    until_run(stack.url, "listed", lambda run: run["status"] == "paused")
     for query in ("workflow=small", "status=paused"):
         _, page = call(f"{stack.url}/runs?{query}")
         assert "listed" in [run["workflowId"] for run in page["runs"]]
@@ -110,7 +86,7 @@ def test_a_dead_letter_is_handled_by_its_function(stack: LocalStack) -> None:
     )
     sqs.send_message(QueueUrl=dead_letters, MessageBody=json.dumps({"workflowId": "nobody", "version": 1}))
     sqs.send_message(QueueUrl=dead_letters, MessageBody="no message of ours")
-    found = _received(lambda: sqs.receive_message(QueueUrl=parked, MessageAttributeNames=["All"]).get("Messages", []))
+    found = until(lambda: sqs.receive_message(QueueUrl=parked, MessageAttributeNames=["All"]).get("Messages", []))
     (message,) = found
     assert message["Body"] == "no message of ours"
     assert message["MessageAttributes"]["reason"]["StringValue"].startswith("MalformedMessage: ")

@@ -10,6 +10,7 @@ import pytest
 from dispatcher.settings import InvalidSettings
 from engine.errors import InvalidDefinition
 from local import LocalStack
+from local.front import PayloadFormat
 from tests.local.http import call
 
 REGISTRY = "tests.local.small_registry:registry"
@@ -56,6 +57,43 @@ def test_how_long_runs_are_kept_is_passed_on(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("RETENTION_DAYS", "soon")
     with pytest.raises(InvalidSettings, match="RETENTION_DAYS is 'soon'"), LocalStack(registry=REGISTRY):
         pass
+
+
+def test_what_is_passed_on_and_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller's variables by name, those given besides in full and first; nothing else."""
+    monkeypatch.setenv("STEPS_PER_INVOCATION", "3")
+    monkeypatch.setenv("RUN_STEPS_MAX", "50")
+    monkeypatch.setenv("TENANT_CLAIM", "org")
+    with LocalStack(registry=REGISTRY, environment={"RUN_STEPS_MAX": "60", "CORS_ORIGINS": "*"}) as stack:
+        settings = stack.app.settings
+        assert (settings.steps_per_invocation, settings.run_steps_max) == (3, 60)
+        assert stack.environment["CORS_ORIGINS"] == "*"
+        assert "TENANT_CLAIM" not in stack.environment
+
+
+@pytest.mark.parametrize("payload_format", ["1.0", "2.0"])
+def test_a_stack_speaks_either_format(payload_format: PayloadFormat) -> None:
+    """An HTTP API's events, or a REST API's: the answers are the same."""
+    with LocalStack(registry=REGISTRY, payload_format=payload_format) as stack:
+        assert call(f"{stack.url}/workflows/small/runs", {"workflowId": "run-1"})[0] == 202
+        assert call(f"{stack.url}/runs?workflow=small&limit=1")[1]["runs"][0]["workflowId"] == "run-1"
+        assert call(f"{stack.url}/runs/nobody")[0] == 404
+        assert call(f"{stack.url}/local/events", [])[0] == 202
+        assert call(f"{stack.url}/local/stats")[0] == 200
+
+
+def test_the_emulator_stands_beside_the_front() -> None:
+    """At the next port if that is free, so that it is the same each time; else at another."""
+    port = _free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with LocalStack(registry=REGISTRY, port=taken - 1) as stack:
+            assert stack.emulator_url != f"http://127.0.0.1:{taken}"
+            assert call(f"{stack.url}/health")[1]["status"] == "ok"
+    with LocalStack(registry=REGISTRY, port=port) as stack:
+        assert stack.emulator_url.startswith("http://127.0.0.1:")
 
 
 def _new_threads(before: set[threading.Thread]) -> set[str]:

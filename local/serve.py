@@ -1,0 +1,114 @@
+"""``refluxo local``: the local stack until somebody stops it, with what a person at a terminal wants to know."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from engine.errors import InvalidDefinition
+from local.endpoints import endpoints_from
+from local.env_file import load_env_file
+from local.front import PayloadFormat
+from local.greeting import greeting
+from local.reloader import watch_files
+from local.stack import DEFAULT_REGISTRY, LocalStack, PortTaken
+from local.step_lines import telling_steps
+
+DEFAULT_PORT: Final = 8080
+
+STOPPED: Final = 0
+CANNOT_START: Final = 2
+
+# Powertools' own, as the cloud stack sets them; the plugins read them.
+_POWERTOOLS: Final = {"POWERTOOLS_METRICS_NAMESPACE": "Refluxo", "POWERTOOLS_SERVICE_NAME": "refluxo-local"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What can be said on the command line.
+
+    Args:
+        registry: ``module:attribute``, looked for from the current folder.
+        port: of the HTTP API; 0 takes a free one.
+        data: folder in which the state is kept; None keeps it in memory.
+        dynamodb_endpoint: address of another DynamoDB.
+        env_file: variables for the user's code; None is ``.env``, if there is one.
+        reload: whether the registry is loaded afresh when its files change.
+        sweep_seconds: how often the sweep runs.
+        payload_format: of the events that requests become.
+    """
+
+    registry: str = DEFAULT_REGISTRY
+    port: int = DEFAULT_PORT
+    data: Path | None = None
+    dynamodb_endpoint: str | None = None
+    env_file: Path | None = None
+    reload: bool = True
+    sweep_seconds: float = 60
+    payload_format: PayloadFormat = "2.0"
+
+
+def serve(options: ServeOptions) -> int:
+    """Serves until Ctrl-C or SIGTERM. Called in the main thread, which signals reach.
+
+    Returns:
+        0 when it was stopped, 2 when it could not start, and why is said.
+    """
+    sys.path.insert(0, "")  # the registry is looked for where the command is called
+    try:
+        with telling_steps(), _until_told_to_stop() as stopped:
+            load_env_file(options.env_file, os.environ)
+            with _stack(options) as stack:
+                sys.stdout.write(greeting(stack, data=options.data, reloads=options.reload) + "\n")
+                sys.stdout.flush()
+                stopped.wait()
+                sys.stdout.write("\nstopping\n")
+                sys.stdout.flush()
+    except (PortTaken, InvalidDefinition, ValueError) as error:
+        sys.stderr.write(f"refluxo: {error}\n")
+        return CANNOT_START
+    return STOPPED
+
+
+def _stack(options: ServeOptions) -> LocalStack:
+    for name, value in _POWERTOOLS.items():
+        os.environ.setdefault(name, value)
+    return LocalStack(
+        registry=options.registry,
+        port=options.port,
+        sweep_seconds=options.sweep_seconds,
+        data=options.data,
+        endpoints=endpoints_from(os.environ, dynamodb=options.dynamodb_endpoint),
+        payload_format=options.payload_format,
+        watch=watch_files if options.reload else None,
+    )
+
+
+@contextmanager
+def _until_told_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second one while it stops ends the process as ever."""
+    stopped = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        restore()
+        stopped.set()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        restore()

@@ -1,0 +1,50 @@
+"""What the local stack says of itself is true."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Registry
+from local import LocalStack
+from local.greeting import example_event, greeting
+from tests.local.http import call
+
+
+def test_the_lines_that_are_shown_work() -> None:
+    """Both curl lines, taken from the text: one starts a run, the other an event's."""
+    with LocalStack(registry="tests.local.event_registry:registry") as stack:
+        text = greeting(stack, data=None, reloads=True)
+        (start, event) = re.findall(r"curl -s (\S+) \\\n    -H 'content-type: application/json' -d (.*)", text)
+        assert call(start[0], json.loads(shlex.split(start[1])[0]))[0] == 202
+        assert call(event[0], json.loads(shlex.split(event[1])[0]))[1]["events"][0]["routes"] == ["upload"]
+        assert f"aws --endpoint-url {stack.emulator_url} s3 cp FILE s3://refluxo-uploads/" in text
+        assert "in memory" in text
+        assert "loaded at once" in text
+        kept = greeting(stack, data=Path("folder"), reloads=False)
+        assert "kept in folder" in kept
+        assert "loaded at once" not in kept
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        {"source": ["shop"]},
+        {"source": [{"prefix": "shop."}], "detail-type": ["a", "b"]},
+        {"source": ["s"], "detail": {"file": {"name": [{"suffix": ".csv"}]}}},
+        {"source": ["s"], "detail": {"state": [{"equals-ignore-case": "DONE"}], "path": [{"wildcard": "a/*.png"}]}},
+        {"source": ["s"], "detail": {"count": [7], "open": [True]}},
+        {"source": ["s"], "detail": {"any": [{"exists": True}]}},
+    ],
+)
+def test_an_example_is_for_its_route(pattern: dict[str, Any]) -> None:
+    """Made of what the pattern asks for."""
+    registry = Registry()
+    registry.add({"name": "w", "nodes": [{"id": "n", "type": "core:set"}], "edges": []})
+    route = registry.route(pattern, "w")
+    assert route.matches(example_event(route))

@@ -7,8 +7,9 @@ import sys
 from infra.assembly import refluxo_app
 from infra.package import PackageError
 from infra.settings import InvalidSettings
+from workflows import registry
 
 try:
-    refluxo_app().synth()
+    refluxo_app(event_patterns=[route.pattern for route in registry.routes]).synth()
 except (InvalidSettings, PackageError) as error:
     sys.exit(str(error))

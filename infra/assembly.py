@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ def refluxo_app(
     context: Mapping[str, object] | None = None,
     outdir: Path | None = None,
     asset_path: Path | None = None,
+    event_patterns: Sequence[Mapping[str, object]] = (),
 ) -> App:
     """The app with its one stack, not yet synthesized.
 
@@ -43,6 +44,7 @@ def refluxo_app(
         context: taken before what cdk.json says; ``cdk -c`` goes before both.
         outdir: where the assembly goes; by default where ``cdk`` says, else ``cdk.out``.
         asset_path: the functions' package; by default the one that ``make package`` built.
+        event_patterns: of events that start workflows.
 
     Raises:
         InvalidSettings: the context holds a value that cannot be used.
@@ -59,5 +61,6 @@ def refluxo_app(
         f"refluxo-{settings.stage}",
         settings=settings,
         asset_path=asset_path or refresh_package(ROOT, settings.python_version),
+        event_patterns=event_patterns,
     )
     return app

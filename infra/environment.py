@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 
 REGISTRY: Final = "workflows:registry"
 """The deployed app, named like an ASGI app: module, colon, attribute."""
+
+METRICS_NAMESPACE: Final = "Refluxo"
+"""Where the functions' own metrics are in CloudWatch."""
+
+
+class ReservedVariable(ValueError):
+    """A variable of the user's has the name of one of ours; the message says which."""
 
 
 def function_environment(
@@ -23,9 +31,14 @@ def function_environment(
     payload_bucket: str,
     public_url: str,
     webhook_secret_id: str,
+    added: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Names and values; those of resources are references that CloudFormation fills in."""
-    return {
+    """Names and values; those of resources are references that CloudFormation fills in.
+
+    Raises:
+        ReservedVariable: what is ``added``, for the user's nodes, holds a name that has its value here.
+    """
+    ours = {
         "TABLE_NAME": table_name,
         "QUEUE_URL": queue_url,
         "PARKED_QUEUE_URL": parked_queue_url,
@@ -36,5 +49,17 @@ def function_environment(
         "STEPS_PER_INVOCATION": str(settings.steps_per_invocation),
         "RUN_STEPS_MAX": str(settings.run_steps_max),
         "RETENTION_DAYS": str(settings.retention_days),
+        "CORS_ORIGINS": settings.cors_origins,
+        "TENANT_CLAIM": settings.tenant_claim,
+        "HTTP_ALLOWED_NETWORKS": settings.http_allowed_networks,
         "LOG_LEVEL": settings.log_level,
+        "REFLUXO_PLUGINS": settings.plugins,
+        "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+        "POWERTOOLS_SERVICE_NAME": settings.service_name,
     }
+    for name in added or {}:
+        if name in ours:
+            raise ReservedVariable(
+                f"environment holds {name}, which the installation sets itself: call yours otherwise"
+            )
+    return {**ours, **(added or {})}

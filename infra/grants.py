@@ -29,6 +29,10 @@ class Resource(Enum):
     RUN_OBJECTS = "objects of runs in the payload bucket"
     WEBHOOK_SECRET = "webhook secret"  # noqa: S105 (the name of a resource)
 
+    UPLOADS = "objects of the upload bucket"
+
+    KEY = "encryption key"
+
     METRICS = "metrics"
     """CloudWatch's statistics, which know no resources: the one grant on everything (Service Authorization
     Reference)."""
@@ -104,6 +108,27 @@ DEAD_LETTERS: Final[Grants] = {
     Resource.RUN_OBJECTS: ("s3:DeleteObject",),
     Resource.QUEUE: ("sqs:SendMessage",),
     Resource.PARKED_QUEUE: ("sqs:SendMessage",),
+}
+
+EVENTS: Final[Grants] = {
+    # A start, and a look at the run that an event repeated started before.
+    Resource.TABLE: ("dynamodb:GetItem", "dynamodb:PutItem"),
+    # A large event.
+    Resource.RUN_OBJECTS: ("s3:PutObject",),
+    Resource.QUEUE: ("sqs:SendMessage",),
+    # An event that can never start a run; and what Lambda has tried in vain.
+    Resource.PARKED_QUEUE: ("sqs:SendMessage",),
+}
+
+WITH_A_KEY: Final[Grants] = {
+    # What DynamoDB, S3, SQS, Secrets Manager and Lambda ask of the caller where data is under a key of the user's own:
+    # reading decrypts, writing encrypts and has data keys made.
+    Resource.KEY: ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+}
+
+WITH_UPLOADS: Final[Grants] = {
+    # The user's nodes read what was uploaded.
+    Resource.UPLOADS: ("s3:GetObject",),
 }
 
 

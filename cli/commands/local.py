@@ -33,7 +33,8 @@ SECTION = "This machine"
     type=click.FloatRange(min=0, min_open=True),
     default=60,
     show_default=True,
-    help="Sweep so often.",
+    metavar="SECONDS",
+    help="How often the sweep runs.",
 )
 @click.option(
     "--payload-format",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import Duration
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.acknowledgement import acknowledge
 
 VISIBILITY_TIMEOUTS: Final = 6
 """Visibility timeout in timeouts of the consuming function: AWS asks for at least six (Lambda, SQS sources),
@@ -29,9 +32,16 @@ class RunQueues(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, consumer_timeout: Duration, dead_letter_timeout: Duration
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        consumer_timeout: Duration,
+        dead_letter_timeout: Duration,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._encryption_key = encryption_key
         self.parked = self._queue("Parked", retention=DEAD_LETTER_RETENTION)
         self.dead_letters = self._queue(
             "DeadLetters",
@@ -42,6 +52,9 @@ class RunQueues(Construct):
         self.queue = self._queue(
             "Queue", retention=QUEUE_RETENTION, consumer_timeout=consumer_timeout, behind=self.dead_letters
         )
+        last = "It is what messages are redriven to in the end: an alarm calls a person to it."
+        acknowledge(self.parked, "Serverless-SQSRedrivePolicy", last)
+        acknowledge(self.parked, "AwsSolutions-SQS3", last)
 
     def _queue(
         self,
@@ -56,7 +69,8 @@ class RunQueues(Construct):
             construct_id,
             retention_period=retention,
             visibility_timeout=_visibility_timeout(consumer_timeout) if consumer_timeout else None,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=sqs.QueueEncryption.KMS if self._encryption_key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=self._encryption_key,
             enforce_ssl=True,
             dead_letter_queue=_redrive_to(behind) if behind else None,
         )

@@ -8,6 +8,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.acknowledgement import acknowledge
+
 
 class EveryMinute(Construct):
     """Invokes the function once a minute, EventBridge's finest rate. ``rule`` can be disabled to stop it."""
@@ -21,4 +23,9 @@ class EveryMinute(Construct):
             schedule=events.Schedule.rate(Duration.minutes(1)),
             # The next minute's event does what a late one would.
             targets=[targets.LambdaFunction(function, retry_attempts=0, max_event_age=Duration.minutes(1))],
+        )
+        acknowledge(
+            self.rule,
+            "Serverless-EventBusDLQ",
+            "A minute that is missed is made up for by the next, and an alarm tells of a sweep that has stopped.",
         )

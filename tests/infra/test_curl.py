@@ -37,4 +37,4 @@ def test_it_signs_for_the_api_with_the_callers_credentials() -> None:
 
 def test_an_open_api_needs_no_signature() -> None:
     """The line is the same, less what signs."""
-    assert "sigv4" not in signed_curl("https://api", "eu-west-1", "none")
+    assert "sigv4" not in signed_curl("https://api", "eu-west-1", "open-to-the-internet")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dispatcher.limits import PURGE_TIME_MAX_MS, RUN_STEPS_MAX_DEFAULT, SWEEP_GRACE_MS, SWEEP_TIME_MAX_MS
+from dispatcher.limits import (
+    AWS_READ_TIMEOUT_SECONDS,
+    PURGE_TIME_MAX_MS,
+    RUN_STEPS_MAX_DEFAULT,
+    SWEEP_GRACE_MS,
+    SWEEP_TIME_MAX_MS,
+    WAIT_SECONDS_MAX,
+)
 from dispatcher.settings import Settings
 from infra.constructs.queues import VISIBILITY_TIMEOUTS
 from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, DISPATCHER_TIMEOUT_SECONDS_MIN, StackSettings
@@ -44,7 +51,21 @@ def test_the_functions_accept_the_environment_they_are_given(template: Template)
             run_steps_max=RUN_STEPS_MAX_DEFAULT,
             retention_days=None,
             log_level="INFO",
+            plugins=("metrics",),
         )
+
+
+def test_every_choice_arrives(full: Template) -> None:
+    """Lists as lists, on both sides the same; metrics are called after the stage."""
+    for environment in deployed_environments(full):
+        settings = Settings.from_env(environment)
+        assert settings.public_url == "https://workflows.example.com"
+        assert settings.cors_origins == ("https://app.example.com", "https://example.com")
+        assert settings.tenant_claim == "org_id"
+        assert [str(network) for network in settings.http_allowed_networks] == ["10.1.0.0/16"]
+        assert settings.plugins == ("logger", "metrics", "tracer")
+        assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "Refluxo"
+        assert environment["POWERTOOLS_SERVICE_NAME"] == "refluxo-full"
 
 
 def test_finished_runs_are_kept_as_long_as_set(synthesize: Synthesize) -> None:
@@ -75,6 +96,7 @@ def test_a_hidden_message_is_not_taken_for_a_lost_one(timeout_seconds: int) -> N
         ("dispatcher.queue_handler.handler", PURGE_TIME_MAX_MS),
         ("dispatcher.dead_letter_handler.handler", PURGE_TIME_MAX_MS),
         ("dispatcher.sweep_handler.handler", SWEEP_TIME_MAX_MS),
+        ("dispatcher.event_handler.handler", AWS_READ_TIMEOUT_SECONDS * 1000),
     ],
 )
 def test_a_function_has_time_to_end_what_it_does_by_the_clock(
@@ -88,3 +110,13 @@ def test_a_function_has_time_to_end_what_it_does_by_the_clock(
         if function["Properties"]["Handler"] == handler
     )
     assert timeout_seconds * 1000 > 1.4 * work_ms
+
+
+def test_a_caller_who_waits_is_answered_in_time(template: Template) -> None:
+    """The longest ``?wait=`` ends before the function does."""
+    (timeout_seconds,) = (
+        function["Properties"]["Timeout"]
+        for function in template.find_resources("AWS::Lambda::Function").values()
+        if function["Properties"]["Handler"] == "dispatcher.http_handler.handler"
+    )
+    assert timeout_seconds > WAIT_SECONDS_MAX + 3

@@ -52,8 +52,8 @@ def test_all_faults_are_told_at_once_with_key_and_remedy() -> None:
     remedies = {name: field.description for name, field in StackSettings.model_fields.items()}
     assert caught.value.faults == (
         f"refluxo:stage is 'Prod!': give it {remedies['stage']}",
-        "refluxo:max_concurrency is '1': give it a whole number from 2 to 1000, Lambda's bounds for an SQS source",
-        "refluxo:api_authorizer is 'open': give it 'iam', or 'none' to let anyone on the internet start and read runs",
+        f"refluxo:api_authorizer is 'open': give it {remedies['api_authorizer']}",
+        f"refluxo:max_concurrency is '1': give it {remedies['max_concurrency']}",
         "refluxo:max_concurency is no setting: did you mean refluxo:max_concurrency?",
         "refluxo:zzz is no setting: remove it",
     )
@@ -65,6 +65,65 @@ def test_every_setting_has_a_remedy_and_refuses_nonsense(name: str) -> None:
     """A list is no value of any of them, and each says what is."""
     with pytest.raises(InvalidSettings, match=f"refluxo:{name} is .*: give it .+"):
         StackSettings.from_context({f"refluxo:{name}": ["nonsense"]})
+
+
+@pytest.mark.parametrize(
+    ("context", "fault"),
+    [
+        ({"api_authorizer": "jwt", "jwt_audience": "a"}, "refluxo:jwt_issuer is missing"),
+        ({"api_authorizer": "jwt", "jwt_issuer": "https://issuer.example.com"}, "refluxo:jwt_audience is missing"),
+        ({"jwt_issuer": "https://issuer.example.com"}, "refluxo:jwt_issuer has no effect"),
+        ({"tenant_claim": "org"}, "refluxo:tenant_claim has no effect"),
+        ({"domain_name": "api.example.com"}, "refluxo:certificate_arn is missing"),
+        ({"hosted_zone_id": "Z01"}, "refluxo:hosted_zone_id has no effect"),
+        (
+            {"certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/0"},
+            "refluxo:certificate_arn has no effect",
+        ),
+    ],
+)
+def test_settings_that_need_each_other_are_told(context: dict[str, object], fault: str) -> None:
+    """Before anything is made: one that would do nothing is a misunderstanding."""
+    with pytest.raises(InvalidSettings) as caught:
+        StackSettings.from_context({f"refluxo:{name}": value for name, value in context.items()})
+    assert [text for text in caught.value.faults if text.startswith(fault)]
+
+
+def test_an_open_api_is_asked_for_in_so_many_words() -> None:
+    """``none`` is too easily written: the value itself says what it does."""
+    with pytest.raises(InvalidSettings, match="open-to-the-internet"):
+        StackSettings.from_context({"refluxo:api_authorizer": "none"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cors_origins", "https://app.example.com/path"),
+        ("cors_origins", "*,https://app.example.com"),
+        ("http_allowed_networks", "10.1.0.1/16"),
+        ("http_allowed_networks", "intranet"),
+        ("plugins", "metrics,loggger"),
+        ("jwt_audience", "two words"),
+        ("certificate_arn", "arn:aws:iam::111122223333:server-certificate/x"),
+        ("domain_name", "https://api.example.com"),
+        ("alarm_email", "ops"),
+        ("stage", "-dev"),
+        ("log_retention_days", 31),
+        ("dispatcher_timeout_seconds", 41),
+        ("alarm_queue_age_seconds", 900),
+    ],
+)
+def test_what_aws_would_refuse_at_the_deployment_is_refused_at_synth(name: str, value: object) -> None:
+    """Lists are checked part by part, addresses and ARNs by their form, numbers by their bounds."""
+    with pytest.raises(InvalidSettings, match=f"refluxo:{name} is "):
+        StackSettings.from_context({f"refluxo:{name}": value})
+
+
+def test_lists_are_spelled_one_way() -> None:
+    """Spaces after commas are for readers."""
+    settings = StackSettings(cors_origins="https://a.example.com, https://b.example.com", plugins=" logger , metrics")
+    assert settings.cors_origins == "https://a.example.com,https://b.example.com"
+    assert settings.plugins == "logger,metrics"
 
 
 def test_settings_do_not_change() -> None:

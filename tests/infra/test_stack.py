@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_cdk.assertions import Template
 from cfnlint.api import lint  # type: ignore[import-untyped]  # it ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]  # likewise
 
 from dispatcher import table_schema
-from infra.grants import DEAD_LETTERS, DISPATCHER, FRONT_DOOR, SWEEP, Grants, Resource
+from infra.assembly import refluxo_app
+from infra.grants import DEAD_LETTERS, DISPATCHER, EVENTS, FRONT_DOOR, SWEEP, Grants, Resource
 from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, DISPATCHER_TIMEOUT_SECONDS_MIN
 
 if TYPE_CHECKING:
-    from aws_cdk.assertions import Template
-
     from tests.infra.conftest import Synthesize
 
 HANDLERS = {
     "dispatcher.dead_letter_handler.handler",
+    "dispatcher.event_handler.handler",
     "dispatcher.http_handler.handler",
     "dispatcher.queue_handler.handler",
     "dispatcher.sweep_handler.handler",
@@ -37,7 +39,13 @@ ENVIRONMENT = {
     "STEPS_PER_INVOCATION",
     "RUN_STEPS_MAX",
     "RETENTION_DAYS",
+    "CORS_ORIGINS",
+    "TENANT_CLAIM",
+    "HTTP_ALLOWED_NETWORKS",
     "LOG_LEVEL",
+    "REFLUXO_PLUGINS",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
 }
 
 # What the platform does in a function's name, beside what its own code calls.
@@ -135,7 +143,7 @@ def resource_arns(template: Template) -> dict[Resource, object]:
     }
 
 
-def test_one_package_four_functions(template: Template) -> None:
+def test_one_package_a_function_for_each_entry_point(template: Template) -> None:
     """The entry points are the dispatcher's, no helper function slipped in, and there is one asset."""
     found = functions(template)
     assert set(found) == HANDLERS
@@ -174,6 +182,7 @@ def test_only_the_dispatcher_may_feed_itself(template: Template) -> None:
     assert loops == {
         "dispatcher.queue_handler.handler": "Allow",
         "dispatcher.dead_letter_handler.handler": None,
+        "dispatcher.event_handler.handler": None,
         "dispatcher.http_handler.handler": None,
         "dispatcher.sweep_handler.handler": None,
     }
@@ -184,6 +193,7 @@ def test_no_function_outlives_its_caller(template: Template) -> None:
     timeouts = {handler: function["Timeout"] for handler, function in functions(template).items()}
     assert timeouts == {
         "dispatcher.dead_letter_handler.handler": 30,
+        "dispatcher.event_handler.handler": 30,
         "dispatcher.http_handler.handler": 29,
         "dispatcher.queue_handler.handler": 30,
         "dispatcher.sweep_handler.handler": 50,
@@ -231,6 +241,7 @@ def test_what_the_dispatcher_cannot_handle_comes_to_the_dead_letter_function_the
     ("handler", "grants", "is_fed_by_a_queue"),
     [
         ("dispatcher.dead_letter_handler.handler", DEAD_LETTERS, True),
+        ("dispatcher.event_handler.handler", EVENTS, False),
         ("dispatcher.http_handler.handler", FRONT_DOOR, False),
         ("dispatcher.queue_handler.handler", DISPATCHER, True),
         ("dispatcher.sweep_handler.handler", SWEEP, False),
@@ -279,10 +290,13 @@ def test_no_wildcards(template: Template) -> None:
         ("dispatcher.dead_letter_handler.handler", "dynamodb:PutItem"),
         ("dispatcher.dead_letter_handler.handler", "s3:GetObject"),
         ("dispatcher.queue_handler.handler", "/index/"),
+        ("dispatcher.event_handler.handler", "secretsmanager"),
+        ("dispatcher.event_handler.handler", "/index/"),
+        ("dispatcher.event_handler.handler", "s3:GetObject"),
     ],
 )
 def test_the_roles_differ_where_the_functions_do(template: Template, handler: str, beyond: str) -> None:
-    """The front door cannot park, the sweep reads no secret and no payload, a dead letter commits nothing."""
+    """The front door cannot park, the sweep reads no secret and no payload, an event only starts runs."""
     assert beyond not in json.dumps(allowed(template, handler))
 
 
@@ -296,48 +310,110 @@ def test_production_keeps_what_cannot_be_made_again(production: Template) -> Non
 
 def test_settings_reach_the_template(synthesize: Synthesize) -> None:
     """Each arrives where it works."""
+    memory_mb = {
+        "dispatcher.dead_letter_handler.handler": 300,
+        "dispatcher.event_handler.handler": 400,
+        "dispatcher.http_handler.handler": 500,
+        "dispatcher.queue_handler.handler": 1024,
+        "dispatcher.sweep_handler.handler": 600,
+    }
     template = synthesize(
         retention_days=90,
         batch_size=5,
         steps_per_invocation=7,
         run_steps_max=70,
         log_level="DEBUG",
-        memory_mb=1024,
+        dead_letters_memory_mb=300,
+        events_memory_mb=400,
+        front_door_memory_mb=500,
+        dispatcher_memory_mb=1024,
+        sweep_memory_mb=600,
+        dead_letters_timeout_seconds=20,
+        events_timeout_seconds=10,
         max_concurrency=9,
         python_version="3.14",
         log_retention_days=7,
+        dashboard=False,
+        alarms=False,
     )
-    (function, *_) = functions(template).values()
+    found = functions(template)
+    assert {handler: function["MemorySize"] for handler, function in found.items()} == memory_mb
+    assert found["dispatcher.dead_letter_handler.handler"]["Timeout"] == 20
+    assert found["dispatcher.event_handler.handler"]["Timeout"] == 10
+    assert {function["Runtime"] for function in found.values()} == {"python3.14"}
+    variables = found["dispatcher.queue_handler.handler"]["Environment"]["Variables"]
     assert (
-        function["Environment"]["Variables"]
-        | {
+        variables.items()
+        >= {
             "STEPS_PER_INVOCATION": "7",
             "RUN_STEPS_MAX": "70",
             "RETENTION_DAYS": "90",
             "LOG_LEVEL": "DEBUG",
-        }
-        == function["Environment"]["Variables"]
+        }.items()
     )
-    assert (function["MemorySize"], function["Runtime"]) == (1024, "python3.14")
     source = event_source(template, "dispatcher.queue_handler.handler")
     assert (source["ScalingConfig"], source["BatchSize"]) == ({"MaximumConcurrency": 9}, 5)
     template.all_resources_properties("AWS::Logs::LogGroup", {"RetentionInDays": 7})
+    for kind in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SNS::Topic"):
+        template.resource_count_is(kind, 0)
 
 
-def test_outputs(template: Template) -> None:
-    """What a person needs next, the last one a line to paste."""
-    outputs = template.find_outputs("*")
-    assert set(outputs) == {
+def test_without_event_patterns_there_is_no_function_for_them(asset_path: Path, tmp_path: Path) -> None:
+    """Nor a rule: the only one is the sweep's schedule."""
+    (stack,) = refluxo_app(outdir=tmp_path, asset_path=asset_path).synth().stacks
+    template = Template.from_json(stack.template)
+    assert set(functions(template)) == HANDLERS - {"dispatcher.event_handler.handler"}
+    template.resource_count_is("AWS::Events::Rule", 1)
+
+
+@pytest.mark.parametrize("stack", ["template", "production", "full"])
+def test_no_helper_slips_in(stack: str, request: pytest.FixtureRequest) -> None:
+    """No custom resource, and no function but those of the package: helpers of the CDK may do more than they should."""
+    template: Template = request.getfixturevalue(stack)
+    kinds = {resource["Type"] for resource in template.to_json()["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"]
+    assert set(functions(template)) == HANDLERS
+    template.resource_count_is("AWS::Lambda::Function", len(HANDLERS))
+
+
+def output(template: Template, name: str) -> str:
+    """An output's value, what CloudFormation fills in standing as the id of its resource."""
+    value = template.to_json()["Outputs"][name]["Value"]
+    parts = value["Fn::Join"][1] if "Fn::Join" in value else [value]
+    return "".join(part if isinstance(part, str) else str(next(iter(part.values()))) for part in parts)
+
+
+def test_outputs(template: Template, full: Template) -> None:
+    """What a person needs next; the upload bucket where there is one."""
+    outputs = {
         "ApiUrl",
         "TableName",
         "QueueUrl",
         "ParkedQueueUrl",
         "PayloadBucketName",
         "ExampleCurl",
+        "DashboardUrl",
+        "EventSourceMappingId",
+        "StopCommand",
     }
-    line = "".join(part for part in outputs["ExampleCurl"]["Value"]["Fn::Join"][1] if isinstance(part, str))
-    assert line.startswith("curl --aws-sigv4")
-    assert "/workflows/content-approval/runs" in line
+    assert set(template.find_outputs("*")) == outputs
+    assert set(full.find_outputs("*")) == outputs | {"UploadBucketName"}
+
+
+def test_the_first_run_and_the_kill_switch_are_lines_to_paste(template: Template) -> None:
+    """A signed curl line, and one that switches off the poller of the dispatcher and of no other function."""
+    curl = output(template, "ExampleCurl")
+    assert curl.startswith("curl --aws-sigv4")
+    assert "/workflows/content-approval/runs" in curl
+    (mapping_id,) = (
+        logical_id
+        for logical_id, mapping in template.find_resources("AWS::Lambda::EventSourceMapping").items()
+        if mapping["Properties"] == event_source(template, "dispatcher.queue_handler.handler")
+    )
+    assert template.to_json()["Outputs"]["EventSourceMappingId"]["Value"] == {"Ref": mapping_id}
+    stop = output(template, "StopCommand")
+    assert stop.startswith("aws lambda update-event-source-mapping --no-enabled --region ")
+    assert stop.endswith(f" --uuid {mapping_id}")
 
 
 def test_nothing_is_bound_to_an_account_or_region(template: Template) -> None:
@@ -358,7 +434,7 @@ def strings(value: object) -> Iterator[str]:
                 yield from strings(child)
 
 
-@pytest.mark.parametrize("stage", ["template", "production"])
+@pytest.mark.parametrize("stage", ["template", "production", "full"])
 def test_cfn_lint_finds_nothing(stage: str, request: pytest.FixtureRequest) -> None:
     """Errors and warnings of cfn-lint, but for one."""
     # W3005: the CDK makes a function wait for its role by name as well, along with the role's policy.

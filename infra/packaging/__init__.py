@@ -1,0 +1,1 @@
+"""The parts of the package's recipe, a file for each; infra/package.py puts them together."""

@@ -5,6 +5,7 @@ With ``--check`` it changes nothing and exits 1 when a file is not what the code
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +16,19 @@ sys.path.insert(0, str(ROOT))
 from engine import Registry, mermaid, mermaid_states  # noqa: E402  (the root is put on the path above)
 from workflows import registry  # noqa: E402
 
+_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
 
 def readme(text: str) -> str:
     """The README with its drawings as the code has them."""
     example = mermaid(registry.workflow("content-approval"))
     return drawn(drawn(text, "states", mermaid_states()), "content-approval", example)
+
+
+def translated(text: str, original: str) -> str:
+    """The README in another language: its fenced blocks, in order, are those of the original."""
+    blocks = iter(_FENCED.findall(original))
+    return _FENCED.sub(lambda _: next(blocks, ""), text)
 
 
 def examples(text: str) -> str:
@@ -91,8 +100,11 @@ def _list(value: object) -> list[object]:
 
 def main(arguments: list[str]) -> int:
     """Writes the files, or with ``--check`` compares them."""
+    english = readme((ROOT / "README.md").read_text("utf-8"))
+    portuguese = ROOT / "README.pt-BR.md"
     pages = {
-        ROOT / "README.md": readme((ROOT / "README.md").read_text("utf-8")),
+        ROOT / "README.md": english,
+        portuguese: translated(portuguese.read_text("utf-8"), english),
         ROOT / "docs" / "examples.md": examples((ROOT / "docs" / "examples.md").read_text("utf-8")),
         ROOT / "docs" / "nodes.md": nodes(),
     }

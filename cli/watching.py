@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -22,14 +22,30 @@ if TYPE_CHECKING:
     from engine import WorkflowDefinition
 
 
-def watch_run(remote: Remote, run_id: str, *, registry: str, interval_seconds: float, graph: bool = True) -> int:
+def watch_run(
+    remote: Remote,
+    run_id: str,
+    *,
+    registry: str,
+    interval_seconds: float,
+    graph: bool = True,
+    seen: Callable[[Mapping[str, object]], None] | None = None,
+) -> int:
     """Shows a run until it ends.
+
+    Args:
+        remote: the API that knows the run.
+        run_id: the run's id.
+        registry: where its definition is found if the API does not give it.
+        interval_seconds: between two looks.
+        graph: whether the workflow is drawn.
+        seen: told of each state of the run, once it is shown.
 
     Returns:
         0 when it completed, else 1.
     """
     source = _Definitions(remote.api, registry) if graph else None
-    versions = versions_of(remote.api, run_id, interval_seconds=interval_seconds)
+    versions = _telling(versions_of(remote.api, run_id, interval_seconds=interval_seconds), seen)
     run: Mapping[str, object] = {}
     if remote.output.as_json:
         for run in versions:
@@ -41,8 +57,17 @@ def watch_run(remote: Remote, run_id: str, *, registry: str, interval_seconds: f
     else:
         with Live(console=remote.output.console, refresh_per_second=4) as live:
             for run in versions:
-                live.update(run_view(run, None if source is None else source.of(run)))
+                live.update(run_view(run, None if source is None else source.of(run)), refresh=True)
     return DONE if run.get("status") == "completed" else FAILED
+
+
+def _telling(
+    versions: Iterator[Mapping[str, object]], seen: Callable[[Mapping[str, object]], None] | None
+) -> Iterator[Mapping[str, object]]:
+    for run in versions:
+        yield run
+        if seen is not None:
+            seen(run)
 
 
 def wait_for(remote: Remote, run_id: str, *, registry: str, interval_seconds: float, patience_seconds: float) -> int:

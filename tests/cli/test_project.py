@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,21 @@ def test_its_definition_is_valid(tmp_path: Path) -> None:
     create_project("my-shop", tmp_path)
     result = in_project(tmp_path / "my-shop", "cli.main", "validate", "workflows/definitions/signup.json")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_its_demo_goes_through(tmp_path: Path) -> None:
+    """The command of its Makefile: the run starts, waits, is answered and completes; the kit's examples are elsewhere."""
+    create_project("my-shop", tmp_path)
+    folder = tmp_path / "my-shop"
+    recipe = next(line for line in (folder / "Makefile").read_text("utf-8").splitlines() if "refluxo demo" in line)
+    words = shlex.split(recipe)
+    result = in_project(folder, "cli.main", *words[words.index("demo") :], "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    states = [json.loads(line) for line in result.stdout.splitlines()]
+    assert "paused" in [state["status"] for state in states]
+    assert states[-1]["output"]["to"] == "ana@example.com"
+    refused = in_project(folder, "cli.main", "demo")
+    assert (refused.returncode, "refluxo demo NAME" in refused.stderr) == (2, True)
 
 
 def test_nothing_is_left_to_fill_in(tmp_path: Path) -> None:

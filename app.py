@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from infra.assembly import refluxo_app
-from infra.package import PackageError
-from infra.settings import InvalidSettings
+from infra.assembly import synthesize
 from workflows import registry
 
-try:
-    refluxo_app(event_patterns=[route.pattern for route in registry.routes]).synth()
-except (InvalidSettings, PackageError) as error:
-    sys.exit(str(error))
+synthesize(event_patterns=[route.pattern for route in registry.routes])

@@ -12,13 +12,13 @@ from rich.text import Text
 from cli.demo_run import DemoRun
 
 _NEXT: Final = (
-    ("make local", "the same stack, until Ctrl-C; then, in another terminal:"),
-    ("refluxo start order-lines --watch", "starts a run and draws how it goes on; without it:"),
+    ("make local", "the same stack until Ctrl-C; beside it:"),
+    ("refluxo start order-lines --watch", "starts a run and draws how it goes on"),
     ("curl -X POST http://127.0.0.1:8080/workflows/order-lines/runs", ""),
     ("refluxo list", "shows the runs"),
     ("refluxo graph content-approval", "draws a workflow"),
-    ("refluxo new my-flows", "makes a project of your own: nodes, workflows, tests"),
-    ("docs/examples.md", "tells what you have just seen, workflow by workflow"),
+    ("refluxo new my-flows", "makes a project of your own"),
+    ("docs/examples.md", "tells what you have just seen"),
 )
 _COMMAND_CELLS: Final = 35
 
@@ -39,7 +39,7 @@ def close(console: Console, runs: Sequence[DemoRun], *, deliveries: int, seconds
     steps, attempts = sum(run.steps for run in runs), sum(run.attempts for run in runs)
     console.print(
         f"\n[bold {'green' if well == len(runs) else 'red'}]{well} of {len(runs)} runs ended as they should[/] in "
-        f"{seconds:.1f} s: {steps} steps, {attempts} attempts, {deliveries} deliveries of the queue.",
+        f"{seconds:.1f} s: {steps} steps, {attempts} attempts, {deliveries} deliveries.",
         soft_wrap=True,
     )
     if well < len(runs):
@@ -85,7 +85,7 @@ def _print_outcome(console: Console, run: DemoRun) -> None:
         ),
         soft_wrap=True,
     )
-    if console.is_terminal:
+    if console.is_interactive:
         console.print(Text(f"  {run.outcome}", style="dim"), no_wrap=True, overflow="ellipsis")
     else:
         console.print(Text(f"  {run.outcome}"), soft_wrap=True)

@@ -46,6 +46,7 @@ class DemoRun:
     retries: int = 0
     started_at_ms: int = 0
     last_at_ms: int = 0
+    end_told: bool = False
 
     @property
     def status(self) -> str:
@@ -89,11 +90,14 @@ class DemoRun:
         self.started_at_ms = self.last_at_ms = at_ms
 
     def take(self, document: Mapping[str, object], entries: Sequence[Mapping[str, object]]) -> Iterator[Happening]:
-        """Takes what is new: the document, then the entries of the history after those taken before."""
+        """Takes what is new: the document, then the entries of the history after those taken before.
+
+        Entries newer than the document are left for the next time: only the document says how long a wait is.
+        """
         self.document = document
         for entry in entries:
             version = _number(entry, "version")
-            if version <= self.version:
+            if not self.version < version <= _number(document, "version"):
                 continue
             self.version = version
             self.last_at_ms = _number(entry, "at")
@@ -101,7 +105,8 @@ class DemoRun:
             told = self._told(entry)
             if told is not None:
                 yield self._happening(*told)
-        if entries and self.ended:
+        if self.ended and not self.end_told:
+            self.end_told = True
             yield self._end()
 
     def _count(self, entry: Mapping[str, object]) -> None:
@@ -112,13 +117,13 @@ class DemoRun:
         self.retries += entry.get("kind") == "rescheduled"
 
     def _told(self, entry: Mapping[str, object]) -> tuple[Tone, str] | None:
-        node, attempt = plain(entry.get("nodeId")), entry.get("attempt")
+        node = plain(entry.get("nodeId"))
         newest = _number(entry, "version") == _number(self.document, "version")
         match entry.get("kind"):
             case "rescheduled":
                 due_ms = _number(_mapping(self.document.get("retryState")), "nextRetryAt") if newest else 0
                 again = f", again in {length(due_ms - self.last_at_ms)}" if due_ms else ""
-                return "retry", f"{node}: attempt {attempt} failed{again}: {_error(entry)}"
+                return "retry", f"{node} failed{again}: {_error(entry)}"
             case "caught":
                 return "retry", f"{node} failed, goes another way: {_error(entry)}"
             case "failed":

@@ -19,7 +19,6 @@ from rich.text import Text
 
 from cli.demo_run import DemoRun, Happening, Tone
 from cli.graph_view import graph_view
-from cli.plain_text import plain
 from engine import WorkflowDefinition
 
 _MARKS: Final[Mapping[Tone, tuple[str, str]]] = {
@@ -71,7 +70,7 @@ def screen_for(console: Console, definitions: Mapping[str, WorkflowDefinition], 
     """
     if silent:
         return SilentScreen()
-    return LiveScreen(console, definitions) if console.is_terminal else PlainScreen(console)
+    return LiveScreen(console, definitions) if console.is_interactive else PlainScreen(console)
 
 
 class SilentScreen:
@@ -123,7 +122,7 @@ class LiveScreen:
     def show(self, runs: Sequence[DemoRun], happenings: Sequence[Happening]) -> None:
         """See Screen."""
         for happening in happenings:
-            self._console.print(_two_lines(happening, self._clock, width=self._console.width))
+            self._console.print(_two_lines(happening, self._clock, self._console))
         self._live.update(self._board(runs), refresh=True)
 
     def _board(self, runs: Sequence[DemoRun]) -> RenderableType:
@@ -196,14 +195,18 @@ def _line(happening: Happening, since: _Clock) -> Text:
     return _prefix(happening, since).append(happening.text)
 
 
-def _two_lines(happening: Happening, since: _Clock, *, width: int) -> Table:
+def _two_lines(happening: Happening, since: _Clock, console: Console) -> Table:
     """On two lines at most, the second below the first one's text; on one where it only repeats what the end tells."""
-    room = max(width - _PREFIX_CELLS, 12)
-    text = plain(happening.text, room if happening.tone == "done" else 2 * room - 12)
+    room, most = max(console.width - _PREFIX_CELLS, 12), 1 if happening.tone == "done" else 2
+    lines = Text(happening.text).wrap(console, room)
+    shown = lines[:most]
+    if len(lines) > most:
+        shown[-1].truncate(room - 1)
+        shown[-1].append("…")
     grid = Table.grid()
     grid.add_column(width=_PREFIX_CELLS, no_wrap=True)
-    grid.add_column()
-    grid.add_row(_prefix(happening, since), Text(text, no_wrap=happening.tone == "done"))
+    grid.add_column(no_wrap=True)
+    grid.add_row(_prefix(happening, since), Text("\n").join(shown))
     return grid
 
 

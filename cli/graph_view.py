@@ -271,8 +271,9 @@ class _Drawing:
     def _branch(self, branch: Branch, *, last: bool) -> Iterator[Text]:
         edge, marks = branch.edge, self.marks
         dash = marks.catch_dash if edge.catches else marks.dash
-        rail = Text(" " if last else marks.rail, style="dim")
-        elbow = Text(marks.corner if last else marks.tee, style="dim")
+        # Pieces with a style each: a line's own style would dim what is put behind it.
+        rail = Text.assemble((" " if last else marks.rail, "dim"))
+        elbow = Text.assemble((marks.corner if last else marks.tee, "dim"))
         elbow.append(dash, "dim")
         elbow.append(plain(edge.source_handle or ""), _edge_style(edge))
         elbow.append(marks.tip if edge.source_handle is None else dash + marks.tip, "dim")

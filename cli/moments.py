@@ -21,13 +21,12 @@ def length(ms: float) -> str:
 
 
 def clock(at_ms: int, now_ms: int) -> str:
-    """A moment by the local clock; with its date when that is not within a day of now."""
+    """A moment by the local clock; with its date when that is not today's."""
     try:
-        moment = datetime.fromtimestamp(at_ms / 1000).astimezone()
+        there, here = (datetime.fromtimestamp(ms / 1000).astimezone() for ms in (at_ms, now_ms))
     except (OverflowError, OSError, ValueError):
         return "at an unknown time"
-    near = abs(at_ms - now_ms) < _DAY_SECONDS * 1000
-    return f"{moment:%H:%M:%S}" if near else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%Y-%m-%d %H:%M}"
 
 
 def moment(at_ms: int, now_ms: int) -> str:

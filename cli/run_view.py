@@ -100,6 +100,20 @@ def _result(run: Mapping[str, object]) -> Iterator[RenderableType]:
             yield Text(f"and {len(lines) - _OUTPUT_LINES_MAX} lines more; --json prints them", style="dim")
 
 
+def next_call(run: Mapping[str, object]) -> str | None:
+    """What somebody may want to call next."""
+    run_id, wait = plain(run.get("workflowId")), run.get("wait")
+    if run.get("status") in ENDED:
+        return (
+            f"refluxo retry {run_id} takes it back to the node that failed" if run.get("status") == "failed" else None
+        )
+    if isinstance(run.get("held"), Mapping):
+        return f"refluxo resume {run_id} lifts the hold"
+    if isinstance(wait, Mapping) and wait.get("signal") is not None:
+        return f"refluxo signal {run_id} {plain(wait['signal'])} [PAYLOAD] is what it waits for"
+    return f"refluxo show {run_id} --watch follows it"
+
+
 def error_of(run: Mapping[str, object]) -> str | None:
     """The error a run has failed with, or waits to repeat after."""
     if run.get("status") not in {"failed", "error"}:

@@ -27,17 +27,19 @@ CHAIN: Final[Definition] = {
     ],
 }
 
-# Less than no rounds breaks the node's schema; once the node has failed so, it asks for none, which is well.
+# No core node fails once and then succeeds, so this one fails as often as it may; what counts is when.
 RETRY: Final[Definition] = {
     "name": "refluxo-smoke-retry",
     "nodes": [
         {
-            "id": "flaky",
-            "type": "core:repeat",
-            "data": {"times": "{{ nodes.flaky.last.error ? 0 : 0 - 1 }}"},
-            "policy": {"retry": {"maxAttempts": 3, "interval": RETRY_MS, "retryOn": ["SchemaViolation"]}},
-        }
+            "id": "outage",
+            "type": "core:fail",
+            "data": {"error": "SmokeOutage", "message": "as it should"},
+            "policy": {"retry": {"maxAttempts": 2, "interval": RETRY_MS, "retryOn": ["SmokeOutage"]}},
+        },
+        {"id": "caught", "type": "core:set", "data": {"error": "{{ nodes.outage.last.error }}"}},
     ],
+    "edges": [{"source": "outage", "target": "caught", "sourceHandle": "error:SmokeOutage"}],
 }
 
 WAIT: Final[Definition] = {

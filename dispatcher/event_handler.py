@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from dispatcher import bootstrap
 from dispatcher.errors import Terminal
 from dispatcher.front_door import InvalidRunInput, StartConflict, StartRequest
 from dispatcher.queue_handler import BatchResponse, LambdaContext, each_record
 from engine.errors import RefluxoError
-from engine.route import Route
+
+if TYPE_CHECKING:
+    # For the annotation alone: whoever has routes has loaded what they are made of.
+    from engine.route import Route
 
 _LOG: Final = logging.getLogger("refluxo.events")
 
@@ -44,7 +47,7 @@ def handle_event(
     """As :func:`handler`, over a given app."""
     with app.invocation():
         if isinstance(event.get("Records"), list):
-            return each_record(event, context, lambda record: _handle_message(app, str(record.get("body", ""))))
+            return each_record(event, context, lambda record: _handle_message(app, record))
         return start_runs(app, event)
 
 
@@ -96,9 +99,11 @@ def _start(app: bootstrap.App, route: Route, event: Mapping[str, object], report
     report["started" if started.fresh else "repeated"].append(run_id)
 
 
-def _handle_message(app: bootstrap.App, body: str) -> None:
+def _handle_message(app: bootstrap.App, record: Mapping[str, object]) -> None:
+    # What has no body came from no queue: an S3 bucket's older notifications, say. All of it is kept.
+    body = str(record["body"]) if "body" in record else json.dumps(record, default=str)
     try:
-        event = json.loads(body)
+        event = json.loads(body) if "body" in record else None
     except (ValueError, RecursionError):
         event = None
     if isinstance(event, dict):

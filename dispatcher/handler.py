@@ -7,9 +7,12 @@ to do it all has this.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from dispatcher import bootstrap
 from dispatcher.queue_handler import LambdaContext, handle_batch
+
+_SCHEDULE: Final = "Scheduled Event"
 
 
 class UnknownEvent(ValueError):
@@ -35,7 +38,7 @@ def handle(app: bootstrap.App, event: Mapping[str, object], context: LambdaConte
         from dispatcher.http_handler import handle_request  # noqa: PLC0415  (as below: each event is of one kind)
 
         return handle_request(app, event, context)
-    if isinstance(event.get("detail-type"), str) and isinstance(event.get("source"), str):
+    if event.get("detail-type") == _SCHEDULE or (event.get("detail-type") and event.get("source")):
         return _handle_eventbridge(app, event, context)
     if isinstance(event.get("workflow"), str):
         with app.invocation():
@@ -59,7 +62,7 @@ def _handle_records(
 
 def _handle_eventbridge(app: bootstrap.App, event: Mapping[str, object], context: LambdaContext) -> object:
     """A schedule that no route is for is the sweep's."""
-    if event.get("detail-type") == "Scheduled Event" and not any(r.matches(event) for r in app.registry.routes):
+    if event.get("detail-type") == _SCHEDULE and not any(r.matches(event) for r in app.registry.routes):
         from dispatcher.sweep_handler import handle_schedule  # noqa: PLC0415
 
         return handle_schedule(app)

@@ -55,7 +55,7 @@ class Patience:
         until_ms = self.now_ms() + seconds * 1000
         if request.ends_at_ms is not None:
             until_ms = min(until_ms, request.ends_at_ms - WAIT_RESERVE_MS)
-        pause_ms = WAIT_FIRST_PAUSE_MS
+        pause_ms = float(WAIT_FIRST_PAUSE_MS)
         try:
             while True:
                 head, now_ms = self.show(workflow_id), self.now_ms()

@@ -77,10 +77,27 @@ def _post(url: str, body: str) -> Iterator[str]:
 
 def example_event(route: Route) -> dict[str, object]:
     """An event made of what a route's pattern asks for; it matches unless the pattern asks for something unusual."""
-    pattern = route.pattern
-    event: dict[str, object] = {"source": "example", "detail-type": "Example", "detail": {}}
-    event.update(_example(pattern))
-    return event
+    example = _example(route.pattern)
+    of_s3 = example.get("source") == "aws.s3"
+    return _merged(_UPLOAD if of_s3 else {"source": "example", "detail-type": "Example", "detail": {}}, example)
+
+
+# As S3 tells of an object. It has no sequencer, so each time it is sent it is another event.
+_UPLOAD: Final[Mapping[str, object]] = {
+    "source": "aws.s3",
+    "detail-type": "Object Created",
+    "detail": {"bucket": {"name": UPLOAD_BUCKET_NAME}, "object": {"key": "example.csv", "size": 42}},
+}
+
+
+def _merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str, object]:
+    """Both, member by member; what is in both is of the one above."""
+    merged = {**below, **above}
+    for name, value in above.items():
+        under = below.get(name)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            merged[name] = _merged(under, value)
+    return merged
 
 
 def _example(pattern: Mapping[str, object]) -> dict[str, object]:

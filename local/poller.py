@@ -124,19 +124,26 @@ class Poller:
         self.counts.batches += 1
         self.counts.deliveries += len(messages)
         event = queue_event(messages, self._queue_url.rpartition("/")[2])
-        failed = failed_ids(self._handle(event, FunctionContext(self._function_name)))
+        try:
+            failed = failed_ids(self._handle(event, FunctionContext(self._function_name)))
+        except BaseException:
+            self.counts.failures += len(messages)
+            for message in messages:
+                self._redeliver_soon(message)
+            raise
         self.counts.failures += len(failed)
         for message in messages:
             if message["MessageId"] in failed:
-                # On AWS it comes back when its visibility ends; nobody at a laptop waits three minutes.
-                self._sqs.change_message_visibility(
-                    QueueUrl=self._queue_url,
-                    ReceiptHandle=message["ReceiptHandle"],
-                    VisibilityTimeout=_REDELIVERY_SECONDS,
-                )
+                self._redeliver_soon(message)
             else:
                 self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
         return len(messages)
+
+    def _redeliver_soon(self, message: MessageTypeDef) -> None:
+        """On AWS it comes back when its visibility ends; nobody at a laptop waits three minutes."""
+        self._sqs.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_REDELIVERY_SECONDS
+        )
 
     def _poll(self) -> None:
         while not self._stop.is_set():

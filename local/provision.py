@@ -45,6 +45,10 @@ RECEIVES_MAX: Final = 5
 """Deliveries of a message before it goes to the queue behind: from the steps to the dead letters, from there to
 parked, as in the cloud stack."""
 
+DEAD_RECEIVES_MAX: Final = 2 * RECEIVES_MAX
+"""The same for the dead letters, which the emulator counts from their first queue on: AWS begins anew. With fewer a
+dead letter would be parked before anybody has seen it."""
+
 
 _INDEXES: Final = {
     DUE_INDEX: (DUE_SHARD, DUE_AT),
@@ -97,8 +101,8 @@ def provision(clients: Clients, *, signing_secret: str, visibility_seconds: int 
     table_made = ensure_table(clients.dynamodb())
     ensure_bucket(clients.s3(), BUCKET_NAME)
     parked = sqs.create_queue(QueueName=PARKED_QUEUE_NAME)["QueueUrl"]
-    dead_letters = _create_queue_before(sqs, parked, DEAD_LETTER_QUEUE_NAME, visibility_seconds)
-    steps = _create_queue_before(sqs, dead_letters, QUEUE_NAME, visibility_seconds)
+    dead_letters = _create_queue_before(sqs, parked, DEAD_LETTER_QUEUE_NAME, visibility_seconds, DEAD_RECEIVES_MAX)
+    steps = _create_queue_before(sqs, dead_letters, QUEUE_NAME, visibility_seconds, RECEIVES_MAX)
     secret_id = _ensure_secret(clients.secretsmanager(), signing_secret)
     return Resources(TABLE_NAME, steps, dead_letters, parked, BUCKET_NAME, secret_id, table_made)
 
@@ -189,9 +193,11 @@ def _index(name: str, partition_key: str, sort_key: str) -> GlobalSecondaryIndex
     }
 
 
-def _create_queue_before(sqs: SQSClient, queue_behind_url: str, name: str, visibility_seconds: int) -> str:
+def _create_queue_before(
+    sqs: SQSClient, queue_behind_url: str, name: str, visibility_seconds: int, receives_max: int
+) -> str:
     answer = sqs.get_queue_attributes(QueueUrl=queue_behind_url, AttributeNames=["QueueArn"])
-    redrive = {"deadLetterTargetArn": answer["Attributes"]["QueueArn"], "maxReceiveCount": RECEIVES_MAX}
+    redrive = {"deadLetterTargetArn": answer["Attributes"]["QueueArn"], "maxReceiveCount": receives_max}
     return sqs.create_queue(
         QueueName=name,
         Attributes={"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(redrive)},

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from engine.errors import InvalidDefinition
 from local.endpoints import endpoints_from
 from local.env_file import load_env_file
@@ -74,6 +76,10 @@ def serve(options: ServeOptions) -> int:
                 sys.stdout.flush()
     except (PortTaken, InvalidDefinition, ValueError) as error:
         sys.stderr.write(f"refluxo: {error}\n")
+        return CANNOT_START
+    except (BotoCoreError, ClientError) as error:
+        advice = "are --dynamodb-endpoint and the AWS_ENDPOINT_URL variables right, and is what they name up?"
+        sys.stderr.write(f"refluxo: {error}; {advice}\n")
         return CANNOT_START
     return STOPPED
 

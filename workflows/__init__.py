@@ -12,8 +12,8 @@ from engine import Registry
 from workflows.nodes import content, files, orders, report
 
 registry = Registry()
-for nodes in (content, files, orders, report):
-    nodes.register(registry)
+for subject in (content, files, orders, report):
+    subject.register(registry)
 registry.load_folder(Path(__file__).parent / "definitions")
 
 # A file put into the uploads bucket starts a run; a bucket says so when its EventBridge notifications are on.

@@ -24,7 +24,9 @@ SECTION = "This machine"
     "--port", type=PORT, metavar="PORT", default=8080, show_default=True, help="Port of the HTTP API (0: a free one)."
 )
 @registry_option
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Keep the state in this folder.")
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Keep the state in this folder."
+)
 @click.option("--dynamodb-endpoint", metavar="URL", help="Use the DynamoDB there, such as DynamoDB Local.")
 @click.option("--env-file", type=click.Path(path_type=Path), help="Variables for your code (default: .env, if any).")
 @click.option("--reload/--no-reload", default=True, show_default=True, help="Load your code afresh when it changes.")

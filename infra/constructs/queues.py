@@ -18,6 +18,10 @@ so that a throttled batch can be tried again before it shows up a second time.""
 RECEIVES_MAX: Final = 5
 """Receives before a message goes to the dead letters: at least five (AWS), for throttling counts as one."""
 
+DEAD_LETTER_RECEIVES_MAX: Final = 2 * RECEIVES_MAX
+"""Receives before a dead letter is parked. It comes with those it has had, and SQS does not say that they are counted
+afresh: with fewer it might be parked before anybody saw it."""
+
 QUEUE_RETENTION: Final = Duration.days(4)
 
 DEAD_LETTER_RETENTION: Final = Duration.days(14)
@@ -47,10 +51,13 @@ class RunQueues(Construct):
             "DeadLetters",
             retention=DEAD_LETTER_RETENTION,
             consumer_timeout=dead_letter_timeout,
-            behind=self.parked,
+            behind=sqs.DeadLetterQueue(queue=self.parked, max_receive_count=DEAD_LETTER_RECEIVES_MAX),
         )
         self.queue = self._queue(
-            "Queue", retention=QUEUE_RETENTION, consumer_timeout=consumer_timeout, behind=self.dead_letters
+            "Queue",
+            retention=QUEUE_RETENTION,
+            consumer_timeout=consumer_timeout,
+            behind=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=RECEIVES_MAX),
         )
         last = "It is what messages are redriven to in the end: an alarm calls a person to it."
         acknowledge(self.parked, "Serverless-SQSRedrivePolicy", last)
@@ -62,7 +69,7 @@ class RunQueues(Construct):
         *,
         retention: Duration,
         consumer_timeout: Duration | None = None,
-        behind: sqs.Queue | None = None,
+        behind: sqs.DeadLetterQueue | None = None,
     ) -> sqs.Queue:
         return sqs.Queue(
             self,
@@ -72,13 +79,9 @@ class RunQueues(Construct):
             encryption=sqs.QueueEncryption.KMS if self._encryption_key else sqs.QueueEncryption.SQS_MANAGED,
             encryption_master_key=self._encryption_key,
             enforce_ssl=True,
-            dead_letter_queue=_redrive_to(behind) if behind else None,
+            dead_letter_queue=behind,
         )
 
 
 def _visibility_timeout(consumer_timeout: Duration) -> Duration:
     return Duration.seconds(VISIBILITY_TIMEOUTS * int(consumer_timeout.to_seconds()))
-
-
-def _redrive_to(queue: sqs.Queue) -> sqs.DeadLetterQueue:
-    return sqs.DeadLetterQueue(queue=queue, max_receive_count=RECEIVES_MAX)

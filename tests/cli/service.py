@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -58,6 +58,12 @@ class Service(AbstractContextManager["Service"]):
         """Its address."""
         return self._front.url
 
+    def change_settings(self, **settings: object) -> None:
+        """As a new deployment would, over the same table."""
+        self.runner._settings = replace(self.runner._settings, **settings)  # type: ignore[arg-type]
+        self.runner._outside = self.runner._new_app(mortal=False)
+        self.runner._process = self.runner._new_app(mortal=True)
+
     def __enter__(self) -> Self:
         self._front.__enter__()
         return self
@@ -77,3 +83,14 @@ class Service(AbstractContextManager["Service"]):
             response = handle(self.runner.app, event, Context())
             assert isinstance(response, dict)
             return response
+
+
+def when_looked_at(times: int, act: Callable[[], object]) -> Callable[[Mapping[str, object]], None]:
+    """What a service does before it answers: something, once, at the given request from now on."""
+    left = iter(range(times - 1, -1, -1))
+
+    def before(_: Mapping[str, object]) -> None:
+        if next(left, None) == 0:
+            act()
+
+    return before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_retry_is_told_with_when_it_comes() -> None:
     """And counted."""
     document = {"status": "error", "version": 1, "retryState": {"attempts": 1, "nextRetryAt": NOW_MS + 2100}}
     run, told = _followed(document, _entry(1, "rescheduled", attempt=1, error="Busy: 503"))
-    assert [happening.text for happening in told] == ["rating: attempt 1 failed, again in 2.0 s: Busy: 503"]
+    assert [happening.text for happening in told] == ["rating failed, again in 2.0 s: Busy: 503"]
     assert (run.steps, run.attempts, run.retries) == (0, 1, 1)
     assert run.waits_for(NOW_MS + 100) == "attempt 2, 2.0 s"
 
@@ -50,7 +51,7 @@ def test_a_wait_is_told_with_its_signal_and_a_sleep_with_its_end() -> None:
     run, told = _followed(asleep, _entry(1, "paused"))
     assert told[0].text.startswith("rating: sleeps until ")
     assert run.waits_for(NOW_MS) == "its hour, 5.0 s"
-    _, told = _followed({**asleep, "version": 2}, _entry(1, "paused"))
+    _, told = _followed({**asleep, "version": 2}, _entry(1, "paused"), _entry(2, "succeeded"))
     assert told[0].text == "rating: waits, nothing runs"
 
 
@@ -88,6 +89,25 @@ def test_a_run_that_failed_is_told_with_its_error() -> None:
     assert run.ended
 
 
+def test_what_the_history_knows_first_is_told_with_the_document() -> None:
+    """The history is read after the document, so it may be ahead of it; nothing is lost by that, or told twice."""
+    waits = _entry(2, "paused")
+    run, told = _followed({"status": "active", "version": 1}, _entry(1, "succeeded"), waits)
+    assert (told, run.version) == ([], 1)
+    document = {"status": "paused", "version": 2, "wait": {"signal": "decision"}}
+    assert [happening.text for happening in run.take(document, [waits])] == [
+        "rating: waits for signal decision, nothing runs"
+    ]
+
+
+def test_an_end_is_told_once() -> None:
+    """With the last entry, or without any."""
+    document = {"status": "completed", "version": 1, "output": {"approved_by": "Ana"}}
+    run, told = _followed(document, _entry(1, "succeeded", attempt=1))
+    assert [happening.text for happening in told] == ['completed: {"approved_by": "Ana"}']
+    assert list(run.take(document, [])) == []
+
+
 class _StandStill:
     """An API whose runs never move. ``listed``: what it lists beside those that were started."""
 
@@ -97,7 +117,8 @@ class _StandStill:
 
     def get(self, path: str, *, etag: str | None = None) -> Answer:
         if path == f"/runs?workflow={ARRIVAL}":
-            return Answer(200, {"runs": self._listed})
+            started_at_ms = time.time_ns() // 1_000_000
+            return Answer(200, {"runs": [{**run, "startedAt": started_at_ms} for run in self._listed]})
         if path.endswith("/history?after=0"):
             return Answer(200, {"entries": [_entry(1, "succeeded", attempt=1)], "after": None})
         if etag is not None:
@@ -121,16 +142,20 @@ def test_patience_ends() -> None:
 
 
 def test_a_run_that_an_event_has_started_is_found() -> None:
-    """The upload comes first, then the run it has started, in the order of their times."""
-    summary = {"workflowId": "x1", "workflow": ARRIVAL, "version": 1, "startedAt": NOW_MS}
-    pace = Pace(patience=0.2, upload=0, poll=0.01)
-    director = Director(_StandStill([summary]), api_url="http://shop", upload=lambda _key: 7, pace=pace)
-    told = [happening for happenings in director.play() for happening in happenings]
-    assert [happening.at_ms for happening in told] == sorted(happening.at_ms for happening in told)
-    assert {"PUT s3://refluxo-uploads/incoming/orders.csv, 7 bytes", "the event Object Created has started a run"} <= {
-        happening.text for happening in told
-    }
+    """The upload comes first, then the run it has started, whose steps are counted from then on."""
+    api = _StandStill([{"workflowId": "x1", "workflow": ARRIVAL, "version": 1}])
+    director = Director(api, api_url="http://shop", upload=lambda _key: 7, pace=Pace(upload=0, poll=0))
     (run,) = [run for run in director.runs if run.example.workflow == ARRIVAL]
+    told: list[Happening] = []
+    for happenings in director.play():
+        told += happenings
+        if run.steps and len(told) >= len(EXAMPLES) + 1:
+            break
+    assert [happening.at_ms for happening in told] == sorted(happening.at_ms for happening in told)
+    assert [happening.text for happening in told if happening.workflow == ARRIVAL] == [
+        "PUT s3://refluxo-uploads/incoming/orders.csv, 7 bytes",
+        "the event Object Created has started a run",
+    ]
     assert (run.workflow_id, run.steps) == ("x1", 1)
 
 
@@ -146,7 +171,9 @@ def _runs() -> list[DemoRun]:
 def _console(width: int, height: int) -> tuple[Console, io.StringIO]:
     """A terminal of that size, and what is written to it."""
     written = io.StringIO()
-    return Console(file=written, force_terminal=True, width=width, height=height, highlight=False), written
+    environ = {"TERM": "xterm"}
+    console = Console(file=written, force_terminal=True, width=width, height=height, highlight=False, _environ=environ)
+    return console, written
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
@@ -172,12 +199,25 @@ def test_the_graph_is_drawn_where_there_is_room(height: int, drawn: bool) -> Non
     assert "it begins" in written.getvalue()
 
 
+def test_a_long_line_takes_two_at_most() -> None:
+    """What is left of it is cut; what only repeats the final table takes one."""
+    console, written = _console(80, 24)
+    with LiveScreen(console, {}) as screen:
+        screen.show(
+            [], [Happening(NOW_MS, APPROVAL, "retry", "word " * 60), Happening(NOW_MS, ARRIVAL, "done", "x" * 99)]
+        )
+    assert sum("word" in line for line in written.getvalue().splitlines()) == 2
+    assert sum("xx" in line for line in written.getvalue().splitlines()) == 1
+
+
 def test_a_screen_suits_its_console() -> None:
-    """A terminal is drawn on, a pipe gets lines, whoever wants JSON gets nothing else."""
+    """A terminal is drawn on; a pipe, or one that cannot draw, gets lines; whoever wants JSON gets nothing else."""
     terminal, _ = _console(80, 24)
     pipe = Console(file=io.StringIO())
     assert isinstance(screen_for(terminal, {}, silent=False), LiveScreen)
+    dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(screen_for(pipe, {}, silent=False), PlainScreen)
+    assert isinstance(screen_for(dumb, {}, silent=False), PlainScreen)
     assert type(screen_for(terminal, {}, silent=True)) is SilentScreen
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.text import Text
 
 from cli.graph_layout import columns_of, node_ids
 from cli.graph_view import graph_view
@@ -183,8 +184,17 @@ def test_colour_is_only_added() -> None:
     """What is said is the same with colours as without."""
     definition = workflow("a b", "a:b")
     run = {"status": "active", "currentNodeId": "b", "context": {"a": [result()]}}
-    assert "\x1b[" in drawn(definition, run, colour=True)
+    coloured = drawn(definition, run, colour=True)
+    assert "\x1b[" in coloured
+    assert Text.from_ansi(coloured).plain == drawn(definition, run)
     assert "\x1b[" not in drawn(definition, run)
+
+
+def test_what_stands_beside_a_rail_has_its_own_colour() -> None:
+    """A node that is done is as green in a branch as in the first column."""
+    run = {"status": "active", "currentNodeId": "b", "context": {"a": [result()], "c": [result()]}}
+    told = drawn(workflow("a b c", "a:b:x", "a:c:y"), run, colour=True)
+    assert told.count("\x1b[32m✓") >= 2
 
 
 def test_a_long_workflow_leaves_out_the_rails() -> None:

@@ -40,7 +40,7 @@ def test_its_definition_is_valid(tmp_path: Path) -> None:
 
 
 def test_its_demo_goes_through(tmp_path: Path) -> None:
-    """The command of its Makefile: the run starts, waits, is answered and completes; the kit's examples are elsewhere."""
+    """The command of its Makefile: the run starts, waits, is answered, completes. The kit's examples are not here."""
     create_project("my-shop", tmp_path)
     folder = tmp_path / "my-shop"
     recipe = next(line for line in (folder / "Makefile").read_text("utf-8").splitlines() if "refluxo demo" in line)

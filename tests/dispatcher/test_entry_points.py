@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from dispatcher import bootstrap, handler, http_handler, queue_handler, sweep_handler
+from dispatcher import (
+    bootstrap,
+    dead_letter_handler,
+    event_handler,
+    handler,
+    http_handler,
+    queue_handler,
+    sweep_handler,
+)
 from dispatcher.messages import Continuation, encode
 from dispatcher.settings import InvalidSettings
 from local.front import http_event
@@ -32,7 +40,7 @@ def _get(path: str, method: str = "GET", body: bytes = b"") -> dict[str, object]
 
 
 def test_each_function_has_its_entry_point(fresh_process: pytest.MonkeyPatch, observer: MotoClients) -> None:
-    """Start by the front door's, a step by the dispatcher's, a sweep by the sweep's, all of it by the one for all."""
+    """A start, a step, a sweep, an event and a dead letter, each by its function; all of it by the one for all."""
     environment = provision(observer, signing_secret="whsec_test").environment("https://api.test", "workflows:registry")
     for name, value in environment.items():
         fresh_process.setenv(name, value)
@@ -42,6 +50,12 @@ def test_each_function_has_its_entry_point(fresh_process: pytest.MonkeyPatch, ob
     batch = {"Records": [{"messageId": "m-1", "body": encode(Continuation("run-1", 0))}]}
     assert queue_handler.handler(batch, FunctionContext()) == {"batchItemFailures": []}
     assert sweep_handler.handler({}, None)["lookedAt"] == 0
+    upload = {"bucket": {"name": "refluxo-uploads"}, "object": {"key": "in/cat.jpg", "size": 42, "sequencer": "0A"}}
+    event = {"id": "e-1", "detail-type": "Object Created", "source": "aws.s3", "detail": upload}
+    report: Any = event_handler.handler(event, FunctionContext())
+    assert [len(runs) for runs in report.values()] == [1, 0, 0]
+    dead = {"Records": [{"messageId": "m-2", "body": encode(Continuation("run-1", 0))}]}
+    assert dead_letter_handler.handler(dead, FunctionContext()) == {"batchItemFailures": []}
     shown: Any = handler.handler(_get("/runs/run-1"), FunctionContext())
     assert json.loads(shown["body"])["version"] == 1
     assert bootstrap.app() is bootstrap.app()

@@ -177,6 +177,15 @@ def test_a_queue_may_stand_between(new_loop: NewLoop) -> None:
     assert len({run for run, _ in loop.executions}) == 3
 
 
+def test_a_record_of_another_kind_is_parked_whole(new_loop: NewLoop) -> None:
+    """A bucket that notifies the function itself: nothing of it is lost, and the reason says what was expected."""
+    loop = new_loop(_registry())
+    record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": "inbox"}, "object": {"key": "a.csv"}}}
+    assert _handled(loop, {"Records": [record]}) == {"batchItemFailures": []}
+    ((body, reason),) = loop.parked()
+    assert (json.loads(body), "no event" in reason) == (record, True)
+
+
 def test_a_schedule_is_the_sweep_s_unless_a_route_is_for_it(new_loop: NewLoop) -> None:
     """In the one function for all; the event function knows no sweep, the sweep function no routes."""
     made = _registry()

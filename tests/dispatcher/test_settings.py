@@ -28,6 +28,8 @@ def test_what_must_be_there_is_enough() -> None:
     assert settings.run_steps_max == RUN_STEPS_MAX_DEFAULT
     assert settings.retention_days is None
     assert settings.log_level == "INFO"
+    assert settings.cors_origins == ()
+    assert settings.tenant_claim is None
 
 
 def test_what_is_there_is_taken() -> None:
@@ -94,6 +96,43 @@ def test_a_count_is_a_whole_number_of_one_or_more(value: str) -> None:
 def test_runs_are_kept_for_ever_unless_told_otherwise(value: str, days: int | None) -> None:
     """Nothing and 0 mean the same: no run is ever removed."""
     assert Settings.from_env({**WELL, "RETENTION_DAYS": value}).retention_days == days
+
+
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("*", ("*",)),
+        ("https://app.example.com", ("https://app.example.com",)),
+        (" https://a.test, http://localhost:3000 ", ("https://a.test", "http://localhost:3000")),
+        ("http://[::1]:8080,app://refluxo", ("http://[::1]:8080", "app://refluxo")),
+    ],
+)
+def test_origins_are_a_list_or_a_star(value: str, origins: tuple[str, ...]) -> None:
+    """None unless they are named."""
+    assert Settings.from_env({**WELL, "CORS_ORIGINS": value}).cors_origins == origins
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "app.example.com",
+        "https://app.example.com/",
+        "https://App.example.com",
+        "https://*.example.com",
+        "*,https://a.test",
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(value: str) -> None:
+    """A slash at the end would keep out the very page that was meant, and say nothing."""
+    with pytest.raises(InvalidSettings, match="CORS_ORIGINS"):
+        Settings.from_env({**WELL, "CORS_ORIGINS": value})
+
+
+def test_the_claim_of_a_tenant_is_a_name() -> None:
+    """Of whatever form the issuer of tokens gives it."""
+    assert Settings.from_env({**WELL, "TENANT_CLAIM": " custom:tenant "}).tenant_claim == "custom:tenant"
 
 
 def test_a_registry_is_found_by_its_name() -> None:

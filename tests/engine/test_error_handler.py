@@ -23,6 +23,7 @@ from engine import (
 )
 from engine.errors import ExpressionError
 from engine.json_value import JsonObject, JsonValue
+from engine.limits import RETRY_AFTER_MS_MAX
 from engine.outcome import Failed, Rescheduled, StepError
 from tests.engine.one_node import NOW_MS, engine_of, first_step, result_of
 
@@ -94,6 +95,87 @@ def test_each_policy_of_a_list_has_a_count_of_its_own() -> None:
     single = first_step(engine_of(fail, retry_policy=policies[0])).retry_state
     assert single is not None
     assert single.counts == ()
+
+
+class Throttled(Exception):
+    """Asks for a pause."""
+
+    def __init__(self, asked: Any) -> None:
+        super().__init__("too many")
+        self.retry_after_ms = asked
+
+
+def throttled(asked: Any, **policy: Any) -> Snapshot:
+    """The first step of a node that asks for a pause and may try three times."""
+
+    def fail(_data: object) -> None:
+        raise Throttled(asked)
+
+    return first_step(engine_of(fail, retry_policy=RetryPolicy(3, **({"interval": 100} | policy))))
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait_ms"),
+    [
+        (0, 100),
+        (99, 100),
+        (100, 100),
+        (101, 101),
+        (5_000, 5_000),
+        (100.2, 101),
+        (RETRY_AFTER_MS_MAX, RETRY_AFTER_MS_MAX),
+        (RETRY_AFTER_MS_MAX + 1, RETRY_AFTER_MS_MAX),
+        (10**400, RETRY_AFTER_MS_MAX),
+        (math.inf, RETRY_AFTER_MS_MAX),
+        (math.nan, 100),
+        (-1, 100),
+        (True, 100),
+        (None, 100),
+        ("5000", 100),
+        ([5000], 100),
+    ],
+)
+def test_an_error_may_ask_for_a_pause(asked: Any, wait_ms: int) -> None:
+    """The wait is no shorter than that, up to a day; what is no number of milliseconds asks for nothing."""
+    snapshot = throttled(asked)
+    assert (snapshot.status, snapshot.due_at_ms) == (Status.ERROR, NOW_MS + wait_ms)
+    assert result_of(snapshot).error == "Throttled: too many"
+    assert Snapshot.from_json(json.loads(json.dumps(snapshot.to_json()))).due_at_ms == NOW_MS + wait_ms
+
+
+def test_a_pause_that_is_asked_for_is_not_cut_short() -> None:
+    """By no cap and no jitter of the policy: it would be asked for again. Nor does it make one attempt more."""
+    assert throttled(9_000, max_interval=500).due_at_ms == NOW_MS + 9_000
+    assert throttled(9_000, interval=1, jitter="full").due_at_ms == NOW_MS + 9_000
+    assert throttled(9_000, retry_on="KeyError").status is Status.FAILED
+
+
+def test_an_attribute_that_fails_asks_for_nothing() -> None:
+    """The step's own error is what counts."""
+
+    class Odd(Exception):
+        @property
+        def retry_after_ms(self) -> int:
+            raise RuntimeError("no")
+
+    def fail(_data: object) -> None:
+        raise Odd("odd")
+
+    snapshot = first_step(engine_of(fail, retry_policy=RetryPolicy(2, interval=7)))
+    assert (snapshot.due_at_ms, result_of(snapshot).error) == (NOW_MS + 7, "Odd: odd")
+
+
+def test_a_custom_handler_is_told_what_was_asked_for() -> None:
+    """It may wait that long, or not."""
+    handler = Deciding(lambda failure: RetryAfter(failure.error.retry_after_ms * 2))
+    registry = Registry(error_handler=handler)
+
+    @registry.node("test:it")
+    def fail(_data: object) -> None:
+        raise Throttled(40)
+
+    registry.add({"name": "w", "nodes": [{"id": "it", "type": "test:it"}]})
+    assert first_step(registry.engine("w")).due_at_ms == NOW_MS + 80
 
 
 def test_a_custom_handler_decides_instead() -> None:

@@ -190,3 +190,35 @@ def test_a_policy_that_cannot_be_worked_out_fails_the_step_by_name(policy: JsonO
     assert error.error is not None
     assert said in error.error
     assert "OSError: disk full" in error.error
+
+
+class HttpError(Exception):
+    """What core:http's errors derive from."""
+
+
+class HttpRejected(HttpError):
+    """An answer to what was sent: the same would be answered again."""
+
+
+@pytest.mark.parametrize(
+    ("policy", "retried"),
+    [
+        ({}, False),
+        ({"give_up_on": "KeyError"}, False),
+        ({"retry_on": "HttpRejected"}, True),
+        ({"retry_on": ["KeyError", "HttpError"]}, True),
+        ({"retry_on": "Exception"}, True),
+        ({"retry_on": "HttpError", "give_up_on": "HttpRejected"}, False),
+        ({"retry_on": "KeyError"}, False),
+    ],
+)
+def test_a_rejection_is_retried_by_a_policy_that_names_it(policy: Any, *, retried: bool) -> None:
+    """Itself or what it derives from; one about everything is not about this."""
+    error = StepError.of(HttpRejected("404"))
+    assert (select([RetryPolicy(3, 1, **policy)], (), error, plain) is not None) is retried
+
+
+def test_a_list_goes_on_to_the_policy_that_names_a_rejection() -> None:
+    """The one about everything is passed over."""
+    policies = [RetryPolicy(3, 1), RetryPolicy(2, 5, retry_on="HttpRejected")]
+    assert select(policies, (), StepError.of(HttpRejected("404")), plain) == (1, policies[1])

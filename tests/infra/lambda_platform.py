@@ -73,7 +73,7 @@ class Platform:
         return [
             self.invoke(rule.function, event)
             for rule in self.deployment.rules
-            if EventPattern(rule.pattern).matches(event)
+            if EventPattern(rule.pattern, "$", []).matches(event)
         ]
 
     def deliver(self) -> int:

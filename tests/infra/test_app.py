@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ APP = Path(__file__).resolve().parent.parent.parent / "app.py"
 def test_without_a_package_it_ends_with_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback: the command to run."""
     (tmp_path / "requirements-lambda.txt").write_text("", encoding="utf-8")
+    shutil.copy(APP.with_name("cdk.json"), tmp_path)
     monkeypatch.setattr(assembly, "ROOT", tmp_path)
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(APP))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import Duration, Stack
 from aws_cdk.assertions import Match, Template
 
 from infra.constructs.function import Package, PackageFunction
+from infra.settings import StackSettings
+from tests.infra.installation import properties
 
 
 def function_template(package: Package, **choices: Any) -> Template:
@@ -82,3 +86,27 @@ def test_its_logs_are_kept_as_long_as_set(package: Package) -> None:
     (log_group_id,) = template.find_resources("AWS::Logs::LogGroup")
     template.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 30})
     template.has_resource_properties("AWS::Lambda::Function", {"LoggingConfig": {"LogGroup": {"Ref": log_group_id}}})
+
+
+def test_tracing_can_be_switched_off(package: Package) -> None:
+    """Then the role may write no traces either."""
+    template = function_template(replace(package, settings=StackSettings(tracing=False)))
+    template.has_resource_properties("AWS::Lambda::Function", {"TracingConfig": Match.absent()})
+    assert "xray" not in json.dumps(template.to_json())
+
+
+def test_events_come_to_a_version_where_functions_start_from_snapshots(full: Template) -> None:
+    """Snapshots are of published versions: queues, API, schedule and rules all call the alias, none the function."""
+    aliases = properties(full, "AWS::Lambda::Alias")
+    assert {alias["Name"] for alias in aliases.values()} == {"live"}
+    for function in properties(full, "AWS::Lambda::Function").values():
+        assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    invokers = [
+        *(mapping["FunctionName"] for mapping in properties(full, "AWS::Lambda::EventSourceMapping").values()),
+        *(target["Arn"] for rule in properties(full, "AWS::Events::Rule").values() for target in rule["Targets"]),
+        *(integration["IntegrationUri"] for integration in properties(full, "AWS::ApiGatewayV2::Integration").values()),
+        *(permission["FunctionName"] for permission in properties(full, "AWS::Lambda::Permission").values()),
+    ]
+    assert len(invokers) == 8
+    for invoked in invokers:
+        assert any(f'"{alias}"' in json.dumps(invoked) for alias in aliases)

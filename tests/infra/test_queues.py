@@ -49,7 +49,7 @@ def test_a_queue_hides_a_message_six_timeouts_long(queues: Template, name: str, 
 
 
 def test_what_cannot_be_handled_goes_to_the_dead_letters_then_to_parked(queues: Template) -> None:
-    """Five receives each, and the last queue has nothing behind it."""
+    """Five receives, then five more that a dead letter brought along or not, and nothing is behind the last queue."""
     _, queue = queue_named(queues, "QueuesQueue")
     dead_letters_id, dead_letters = queue_named(queues, "DeadLetters")
     parked_id, parked = queue_named(queues, "Parked")
@@ -59,7 +59,7 @@ def test_what_cannot_be_handled_goes_to_the_dead_letters_then_to_parked(queues: 
     }
     assert dead_letters["RedrivePolicy"] == {
         "deadLetterTargetArn": {"Fn::GetAtt": [parked_id, "Arn"]},
-        "maxReceiveCount": 5,
+        "maxReceiveCount": 10,
     }
     assert "RedrivePolicy" not in parked
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from dispatcher import table_schema
 from infra.assembly import refluxo_app
 from infra.grants import DEAD_LETTERS, DISPATCHER, EVENTS, FRONT_DOOR, SWEEP, Grants, Resource
 from infra.settings import DISPATCHER_TIMEOUT_SECONDS_MAX, DISPATCHER_TIMEOUT_SECONDS_MIN
+from tests.infra.installation import functions, only, strings
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesize
@@ -63,14 +63,6 @@ POLLER_ACTIONS = {
 ACTIONS_WITHOUT_RESOURCE = TRACE_ACTIONS | {"cloudwatch:GetMetricStatistics"}
 
 
-def functions(template: Template) -> dict[str, dict[str, Any]]:
-    """Handler to the properties of its function."""
-    return {
-        function["Properties"]["Handler"]: function["Properties"]
-        for function in template.find_resources("AWS::Lambda::Function").values()
-    }
-
-
 def allowed(template: Template, handler: str) -> list[dict[str, Any]]:
     """Every statement of the policies on the function's role, actions and resources as lists."""
     role_id = functions(template)[handler]["Role"]["Fn::GetAtt"][0]
@@ -85,12 +77,6 @@ def allowed(template: Template, handler: str) -> list[dict[str, Any]]:
 def as_list(value: Any) -> list[Any]:
     """IAM writes a list of one as its element."""
     return value if isinstance(value, list) else [value]
-
-
-def only(template: Template, kind: str) -> str:
-    """Logical id of the one resource of a kind."""
-    (logical_id,) = template.find_resources(kind)
-    return str(logical_id)
 
 
 def event_source(template: Template, handler: str) -> dict[str, Any]:
@@ -224,16 +210,16 @@ def test_a_batch_fails_record_by_record_and_concurrency_is_capped(
 
 
 def test_what_the_dispatcher_cannot_handle_comes_to_the_dead_letter_function_then_to_parked(template: Template) -> None:
-    """Each after five receives: the queue behind the dispatcher's feeds it, and parked is behind that."""
+    """After five receives and five more: the queue behind the dispatcher's feeds it, and parked is behind that."""
     queues = template.find_resources("AWS::SQS::Queue")
     steps, dead_letters = (
         source_queue(template, handler)
         for handler in ("dispatcher.queue_handler.handler", "dispatcher.dead_letter_handler.handler")
     )
-    for queue_id, behind in ((steps, dead_letters), (dead_letters, parked_queue(template))):
+    for queue_id, behind, receives in ((steps, dead_letters, 5), (dead_letters, parked_queue(template), 10)):
         assert queues[queue_id]["Properties"]["RedrivePolicy"] == {
             "deadLetterTargetArn": arn_of(behind),
-            "maxReceiveCount": 5,
+            "maxReceiveCount": receives,
         }
 
 
@@ -419,19 +405,6 @@ def test_the_first_run_and_the_kill_switch_are_lines_to_paste(template: Template
 def test_nothing_is_bound_to_an_account_or_region(template: Template) -> None:
     """The template deploys anywhere: no look-up was needed and none is baked in."""
     assert not [text for text in strings(template.to_json()) if text.startswith("arn:aws:")]
-
-
-def strings(value: object) -> Iterator[str]:
-    """Every string in a JSON value."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            for child in value.values():
-                yield from strings(child)
-        case list():
-            for child in value:
-                yield from strings(child)
 
 
 @pytest.mark.parametrize("stage", ["template", "production", "full"])

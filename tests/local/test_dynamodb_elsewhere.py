@@ -21,7 +21,7 @@ __all__ = ["local_dynamodb"]
 
 
 @pytest.fixture
-def url(local_dynamodb: DynamoDbLocal) -> str:  # noqa: F811  (the fixture)
+def url(local_dynamodb: DynamoDbLocal) -> str:
     """Address of a DynamoDB that has nothing yet."""
     dynamodb = EmulatorClients("http://127.0.0.1:9", {"dynamodb": local_dynamodb.url}).dynamodb()
     for name in dynamodb.list_tables()["TableNames"]:

@@ -14,6 +14,9 @@ from moto import mock_aws
 
 from local.front import BODY_BYTES_MAX, Front, HttpHandler, http_event, rest_event
 from local.poller import FunctionContext, Poller, failed_ids
+from local.provision import RECEIVES_MAX, provision
+from tests.dispatcher.moto_loop import MotoClients
+from tests.dispatcher.virtual_time import SECOND, virtual_time
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -171,3 +174,25 @@ def test_a_batch_is_deleted_but_for_its_failures() -> None:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
         assert sorted(seen) == [("bad", "1"), ("good", "1")]
+
+
+def test_a_function_that_dies_is_called_again_until_the_message_is_a_dead_letter() -> None:
+    """Its whole batch comes back soon, five times in all, as the stack's queues have it."""
+    with virtual_time() as time, mock_aws():
+        clients = MotoClients()
+        resources = provision(clients, signing_secret="whsec_test")
+        sqs = clients.sqs()
+        sqs.send_message(QueueUrl=resources.queue_url, MessageBody="deadly")
+
+        def die(_event: Mapping[str, object], _context: FunctionContext) -> Mapping[str, object]:
+            raise SystemExit("out of memory")
+
+        poller = Poller(sqs, resources.queue_url, die)
+        for _ in range(RECEIVES_MAX):
+            with pytest.raises(SystemExit):
+                poller.poll_once()
+            time.pass_by(2 * SECOND)
+        assert poller.poll_once() == 0
+        assert poller.counts.failures == RECEIVES_MAX
+        dead = sqs.receive_message(QueueUrl=resources.dead_letter_queue_url)["Messages"]
+        assert [message["Body"] for message in dead] == ["deadly"]

@@ -40,6 +40,7 @@ def test_the_lines_that_are_shown_work() -> None:
         {"source": ["s"], "detail": {"state": [{"equals-ignore-case": "DONE"}], "path": [{"wildcard": "a/*.png"}]}},
         {"source": ["s"], "detail": {"count": [7], "open": [True]}},
         {"source": ["s"], "detail": {"any": [{"exists": True}]}},
+        {"source": ["aws.s3"], "detail": {"object": {"key": [{"prefix": "in/"}]}}},
     ],
 )
 def test_an_example_is_for_its_route(pattern: dict[str, Any]) -> None:
@@ -48,3 +49,15 @@ def test_an_example_is_for_its_route(pattern: dict[str, Any]) -> None:
     registry.add({"name": "w", "nodes": [{"id": "n", "type": "core:set"}], "edges": []})
     route = registry.route(pattern, "w")
     assert route.matches(example_event(route))
+
+
+def test_the_example_of_an_upload_is_whole() -> None:
+    """The object is there although the pattern asks for the bucket alone: a workflow's schema may demand it."""
+    registry = Registry()
+    registry.add({"name": "w", "nodes": [{"id": "n", "type": "core:set"}], "edges": []})
+    route = registry.route({"source": ["aws.s3"], "detail": {"bucket": {"name": ["mine"]}}}, "w")
+    assert example_event(route) == {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "mine"}, "object": {"key": "example.csv", "size": 42}},
+    }

@@ -24,7 +24,14 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from local.serve import ServeOptions, serve
-sys.exit(serve(ServeOptions(registry="mine_served:registry", port=int(sys.argv[1]), data=Path("kept"), reload=False)))
+options = ServeOptions(
+    registry="mine_served:registry",
+    port=int(sys.argv[1]),
+    data=Path("kept"),
+    dynamodb_endpoint=sys.argv[2] or None,
+    reload=False,
+)
+sys.exit(serve(options))
 """
 
 REGISTRY = """
@@ -45,10 +52,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _served(folder: Path, port: int = 0) -> Iterator[subprocess.Popen[str]]:
+def _served(folder: Path, port: int = 0, dynamodb_endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MY_"))}
     process = subprocess.Popen(  # noqa: S603  (our own program)
-        [sys.executable, "-c", PROGRAM, str(port)],
+        [sys.executable, "-c", PROGRAM, str(port), dynamodb_endpoint],
         cwd=folder,
         env={**environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -99,3 +106,16 @@ def test_a_taken_port_is_told(folder: Path) -> None:
     assert process.returncode == 2
     assert errors.splitlines() == [f"refluxo: port {port} is in use (Address already in use); choose another, or 0"]
     assert output == ""
+
+
+def test_a_service_that_is_not_there_is_told(folder: Path) -> None:
+    """By its address, with what to look at."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with _served(folder, dynamodb_endpoint=url) as process:
+            _, errors = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 2
+    assert url in errors
+    assert "is what they name up?" in errors
+    assert "Traceback" not in errors

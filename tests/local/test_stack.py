@@ -13,6 +13,7 @@ from local.emulator import EmulatorClients
 from local.provision import (
     BUCKET_NAME,
     DEAD_LETTER_QUEUE_NAME,
+    DEAD_RECEIVES_MAX,
     PARKED_QUEUE_NAME,
     QUEUE_NAME,
     RECEIVES_MAX,
@@ -104,7 +105,7 @@ def test_queues_are_behind_each_other_as_in_the_cloud(stack: LocalStack) -> None
         behind[name] = redrive.get("deadLetterTargetArn", "").rpartition(":")[2], redrive.get("maxReceiveCount")
     assert behind == {
         QUEUE_NAME: (DEAD_LETTER_QUEUE_NAME, RECEIVES_MAX),
-        DEAD_LETTER_QUEUE_NAME: (PARKED_QUEUE_NAME, RECEIVES_MAX),
+        DEAD_LETTER_QUEUE_NAME: (PARKED_QUEUE_NAME, DEAD_RECEIVES_MAX),
         PARKED_QUEUE_NAME: ("", None),
     }
 

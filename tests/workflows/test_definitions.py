@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from engine import Flow, mermaid
 from workflows import registry
 
 ROOM = Path(workflows.__file__).parent
+PAGE = ROOM.parent / "docs" / "examples.md"
 EXAMPLES = sorted(path.stem for path in (ROOM / "definitions").glob("*.json"))
 
 
@@ -45,6 +47,16 @@ def test_an_example_is_registered_told_and_drawn(example: str) -> None:
     assert definition.warnings == ()
     drawing = mermaid(definition)
     assert all(f"{node.id}<br/>" in drawing for node in definition.nodes)
+
+
+def test_the_page_of_examples_tells_of_each() -> None:
+    """In a section of its own, and every file that the page leads to is there."""
+    page = PAGE.read_text("utf-8")
+    sections = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert sorted(sections) == [example.replace("_", "-") for example in EXAMPLES]
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page)
+    assert len(links) > len(EXAMPLES)
+    assert [link for link in links if not (PAGE.parent / link).exists()] == []
 
 
 def test_every_node_type_tells_what_it_takes_and_gives() -> None:

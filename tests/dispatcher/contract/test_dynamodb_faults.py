@@ -17,8 +17,7 @@ from dispatcher.errors import Retryable, RunFinished, Terminal
 from dispatcher.head import Hold, OperatorCall
 from dispatcher.limits import CONFLICT_TRIES
 from dispatcher.ports import DefinitionPointer, RunQuery, RunStore, Sealed, Signal
-from dispatcher.table_schema import EXPIRES_AT, inbox_sort_key
-from dispatcher.table_schema import LIST_SHARDS
+from dispatcher.table_schema import EXPIRES_AT, LIST_SHARDS, inbox_sort_key
 from engine import Status
 from tests.dispatcher.contract.backends import DynamoDb, head_of
 from tests.dispatcher.wiretap import Action, Call, answer_500, client_error, lose_the_answer, raising

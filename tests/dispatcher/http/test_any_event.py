@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -27,10 +28,21 @@ def _app() -> App:
             if node_type not in registry.node_definitions:
                 registry.add_node(node_type, node)
         registry.add(definition)
+    time = [NOW_MS]
+
+    def pass_by(ms: int) -> None:
+        time[0] += ms
+
     queue = InMemoryStepQueue(lambda: NOW_MS)
-    app = App(
-        SETTINGS, Adapters(InMemoryRunStore(), queue, InMemoryBucket(), NoSecret(), now_ms=lambda: NOW_MS), registry
+    adapters = Adapters(
+        InMemoryRunStore(),
+        queue,
+        InMemoryBucket(),
+        NoSecret(),
+        now_ms=lambda: time[0],
+        pause_ms=pass_by,
     )
+    app = App(replace(SETTINGS, cors_origins=("https://app.test",)), adapters, registry)
     for run in ("run-1", "run-2"):
         app.front_door.start(StartRequest(workflow="wait", workflow_id=run))
     while messages := queue.receive():
@@ -69,6 +81,13 @@ ROUTES = st.sampled_from(
         ("GET", "/runs/run-1/history"),
         ("GET", "/runs"),
         ("GET", "/health"),
+        ("HEAD", "/runs/run-1"),
+        ("OPTIONS", "/runs/run-1"),
+        ("GET", "/workflows"),
+        ("GET", "/workflows/wait"),
+        ("PUT", "/workflows/mine"),
+        ("PUT", "/workflows/wait"),
+        ("GET", "/node-types"),
     ]
 )
 START = st.fixed_dictionaries(
@@ -90,16 +109,30 @@ OPERATOR = st.fixed_dictionaries(
         "workflowId": TEXT | JSON,
     },
 )
-BODIES = st.none() | TEXT | (JSON | START | OPERATOR).map(json.dumps) | JSON
+NODE = st.fixed_dictionaries(
+    {"id": st.sampled_from(["a", "b"]) | JSON, "type": st.sampled_from(["core:set", "core:wait"]) | JSON},
+    optional={"data": JSON, "policy": JSON, "metadata": JSON},
+)
+EDGE = st.fixed_dictionaries(
+    {"source": st.sampled_from(["a", "b"]) | JSON, "target": st.sampled_from(["a", "b"]) | JSON},
+    optional={"sourceHandle": TEXT | JSON, "id": JSON},
+)
+DEFINITION = st.fixed_dictionaries(
+    {"nodes": st.lists(NODE, max_size=3) | JSON},
+    optional={"edges": st.lists(EDGE, max_size=2) | JSON, "name": st.just("mine") | JSON, "input": JSON, "start": JSON},
+)
+BODIES = st.none() | TEXT | (JSON | START | OPERATOR | DEFINITION).map(json.dumps) | JSON
 QUERY = st.dictionaries(
-    st.sampled_from(["workflow", "status", "since", "until", "tag", "limit", "cursor", "after"]),
+    st.sampled_from(["workflow", "status", "since", "until", "tag", "limit", "cursor", "after", "wait", "version"]),
     TEXT
     | st.integers().map(str)
     | st.sampled_from(["wait", "active", "2026-03-02", "9999-12-31T23:59Z", "0001-01-01", "IyM", "a=b"]),
     max_size=4,
 )
 HEADERS = st.dictionaries(
-    TEXT | st.sampled_from(["Idempotency-Key", "if-none-match", "content-type"]), TEXT | JSON, max_size=3
+    TEXT | st.sampled_from(["Idempotency-Key", "if-none-match", "if-match", "content-type", "origin"]),
+    TEXT | JSON,
+    max_size=3,
 )
 
 
@@ -120,7 +153,7 @@ def _event(
 
 WELL_FORMED = st.builds(
     _event,
-    ROUTES | st.tuples(st.sampled_from(["GET", "POST", "DELETE"]), PATHS),
+    ROUTES | st.tuples(st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]), PATHS),
     BODIES,
     HEADERS,
     st.booleans(),

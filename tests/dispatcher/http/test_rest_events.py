@@ -76,7 +76,7 @@ def test_a_body_in_base64(loop: MotoLoop) -> None:
         {"queryStringParameters": {"limit": "1"}, "multiValueQueryStringParameters": {"limit": ["1", "0"]}},
     ],
 )
-def test_a_query_is_read(loop: MotoLoop, event: Mapping[str, object]) -> None:
+def test_a_query_is_read(loop: MotoLoop, event: Mapping[str, Any]) -> None:
     """From either place; the values of a repeated name are joined, as payload 2.0 does it."""
     answer = _ask(loop, _rest(**event))
     assert (answer["statusCode"], json.loads(answer["body"])["errors"][0]["path"]) == (400, "query.limit")

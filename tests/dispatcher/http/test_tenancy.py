@@ -191,7 +191,7 @@ class TestListing:
         for number in range(TENANT_PAGE_RUNS * TENANT_PAGES_PER_CALL * 2 + 10):
             api.loop.start("wait", run=f"secret-{number:04d}", tenant="other")
         told: list[str] = []
-        cursor = ""
+        cursor: str | None = ""
         for _ in range(6):
             body = api.ask(ACME, "GET", f"/runs?limit=1&cursor={cursor}")["body"]
             told += [run["workflowId"] for run in body["runs"]]
@@ -259,7 +259,6 @@ def test_a_fork_stays_with_its_tenant(api: Api) -> None:
 def test_without_the_setting_a_token_is_as_good_as_a_signature(time: VirtualTime) -> None:
     """Its claims are nobody's tenant; the body says whose a run is."""
     api = Api(time)
-    api.loop.settings = SETTINGS
     app = App(SETTINGS, api.app.adapters, api.app.registry)
     event = {
         "rawPath": "/workflows/wait/runs",

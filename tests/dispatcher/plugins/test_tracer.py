@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import pytest
 from aws_lambda_powertools import Tracer
-from aws_xray_sdk import global_sdk_config
-from aws_xray_sdk.core import xray_recorder
+from aws_xray_sdk import global_sdk_config  # type: ignore[import-untyped]
+from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
 
 from dispatcher.plugins import tell_the_end
 from dispatcher.powertools_tracer import PowertoolsTracer
@@ -17,6 +17,9 @@ from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop
 from tests.dispatcher.virtual_time import SECOND
 from tests.engine.recorder import Recorder, eventful_registry, steps_of
+
+forget: Final[Callable[[], None]] = Tracer._reset_config
+"""Powertools remembers for a process what its first Tracer was told."""
 
 
 class Daemon:
@@ -44,9 +47,9 @@ def in_lambda(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As Powertools knows it."""
     assert service
     monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
-    Tracer._reset_config()
+    forget()
     yield
-    Tracer._reset_config()
+    forget()
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def test_without_a_trace_it_is_silent(
 ) -> None:
     """On a laptop, and where Powertools' own switch says so."""
     assert service
-    Tracer._reset_config()
+    forget()
     if why == "by the environment":
         monkeypatch.setenv("LAMBDA_TASK_ROOT", "/var/task")
         monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
@@ -146,7 +149,7 @@ def test_without_a_trace_it_is_silent(
     loop.settle()
     assert loop.executed() == {"a": 1, "b": 1}
     assert not recwarn.list
-    Tracer._reset_config()
+    forget()
     global_sdk_config.set_sdk_enabled(True)
 
 

@@ -178,7 +178,13 @@ class FrontDoor:
             InvalidPayload: it breaks the schema of the wait the run is in; nothing was written.
             PayloadTooLargeForRun: nothing was written.
         """
-        return self._signal(self._live(workflow_id), name, payload, idempotency_key)
+        head = self.show(workflow_id)
+        # The repeat of one that the run has taken, perhaps to end by it.
+        if head.snapshot.status.terminal and idempotency_key is not None:
+            signal_id = _signal_id(name, idempotency_key)
+            if self.store.was_signalled(workflow_id, signal_id, life=head.nonce):
+                return False
+        return self._signal(_live(head), name, payload, idempotency_key)
 
     def _signal(self, head: Head, name: str, payload: JsonValue, idempotency_key: str | None) -> bool:
         signal_id = self.new_id() if idempotency_key is None else _signal_id(name, idempotency_key)
@@ -198,7 +204,10 @@ class FrontDoor:
             NothingToResume: the run sleeps; nothing can be delivered to it.
             RunNotFound, RunFinished, PayloadTooLargeForRun: as for :meth:`signal`.
         """
-        head = self._live(workflow_id)
+        head = self.show(workflow_id)
+        if head.snapshot.status.terminal and idempotency_key is not None and self.was_resumed(head, idempotency_key):
+            return False
+        head = _live(head)
         address, wait = head.wait_address, head.snapshot.wait
         if wait is None or address is None:
             return self._signal(head, DEFAULT_SIGNAL, payload, idempotency_key)
@@ -277,12 +286,6 @@ class FrontDoor:
             raise WaitClosed("this link has done its work: the wait it was for is over")
         return head, claims
 
-    def _live(self, workflow_id: str) -> Head:
-        head = self.show(workflow_id)
-        if head.snapshot.status.terminal:
-            raise RunFinished(f"run {workflow_id!r} is {head.snapshot.status.value}; it takes no signals")
-        return head
-
     def _deliver(self, head: Head, name: str, signal_id: str, payload: JsonValue) -> bool:
         try:
             return deliver(
@@ -302,6 +305,12 @@ class FrontDoor:
         """Runs whose mark has passed, up to one per shard: enough to tell well from ill."""
         now = self.now_ms()
         return sum(len(self.store.due_marks(shard, until_ms=now, limit=1)) for shard in range(DUE_SHARDS))
+
+
+def _live(head: Head) -> Head:
+    if head.snapshot.status.terminal:
+        raise RunFinished(f"run {head.workflow_id!r} is {head.snapshot.status.value}; it takes no signals")
+    return head
 
 
 def _still_open(snapshot: Snapshot, claims: Claims) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from typing import Final
 
 import click
@@ -50,7 +51,9 @@ def _objects(value: object) -> list[dict[str, object]]:
 
 
 def _registered(ctx: click.Context) -> list[str]:
-    with contextlib.suppress(Exception):  # likewise: the user's own modules are loaded here
+    silence = io.StringIO()
+    # Likewise: the user's own modules are loaded here, and may print.
+    with contextlib.suppress(Exception), contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
         from cli.definition_source import registry_at  # noqa: PLC0415  (loaded when used)
 
         return sorted(registry_at(str(ctx.params.get("registry") or DEFAULT_REGISTRY)).workflows)

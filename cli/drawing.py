@@ -49,7 +49,7 @@ def _named(remote: Remote, workflow: str, registry: str) -> WorkflowDefinition:
         return registry_at(registry).workflow(workflow)
     except (InvalidDefinition, OSError, ValueError) as error:
         raise CommandError(str(error), FAILED) from None
-    except UnknownWorkflow as error:
+    except (UnknownWorkflow, CommandError) as error:
         try:
             return from_api(remote.api, workflow)
         except ApiError as refused:

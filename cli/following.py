@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Final
 
 from cli.failures import UNREACHABLE
@@ -24,10 +25,12 @@ def versions_of(
     """
     deadline = None if patience_seconds is None else time.monotonic() + patience_seconds
     etag: str | None = None
+    shown: Mapping[str, object] | None = None
     while True:
         answer = _look(api, run_id, etag, interval_seconds)
-        if answer.status != 304:  # noqa: PLR2004  (not modified)
-            etag = answer.headers.get("etag")
+        # A proxy may have taken the ETag away; then the document itself tells whether it is new.
+        if answer.status != HTTPStatus.NOT_MODIFIED and answer.document != shown:
+            etag, shown = answer.headers.get("etag"), answer.document
             yield answer.document
             if answer.document.get("status") in ENDED:
                 return

@@ -57,6 +57,9 @@ _ELBOW_CELLS_MAX: Final = 14
 
 _ERROR_CHARACTERS_MAX: Final = 300
 
+_WINDOW_LINES_MIN: Final = 5
+"""Least part of a long drawing that is of use: the current node, two lines around it, and what is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
@@ -100,6 +103,8 @@ class GraphView:
     now_ms: int | None = None
     spaced: bool | None = None
     """Whether a line with the rail stands between nodes; None leaves it out where the drawing would not fit."""
+    lines_max: int | None = None
+    """Of a longer drawing the part around the current node is shown; None shows all of it."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich.protocol."""
@@ -109,9 +114,13 @@ class GraphView:
         columns = columns_of(self.definition)
         spaced = self.spaced
         if spaced is None:
-            spaced = 2 * len(self.definition.nodes) < max(options.size.height, 30)
+            room = max(options.size.height, 30) if self.lines_max is None else self.lines_max
+            spaced = 2 * len(self.definition.nodes) < room
         drawing = _Drawing(self.definition, columns, progress, marks, spaced=spaced)
-        for line in drawing.lines():
+        lines = [*drawing.lines()]
+        if self.lines_max is not None and progress is not None:
+            lines = _window(lines, progress.current, max(self.lines_max, _WINDOW_LINES_MIN))
+        for line in (*lines, *drawing.legend()):
             line.truncate(options.max_width, overflow="crop" if options.ascii_only else "ellipsis")
             yield line
 
@@ -122,6 +131,11 @@ class _Progress:
 
     document: Mapping[str, object]
     now_ms: int
+
+    @property
+    def current(self) -> str:
+        """How the line of the node that the run stands at begins, its glyph aside."""
+        return f" {plain(self.document.get('currentNodeId'))} "
 
     def state(self, node_id: str) -> State:
         """What the run has come to at a node."""
@@ -223,12 +237,15 @@ class _Drawing:
         self.rows = {node_id: row for row, node_id in enumerate(order)}
 
     def lines(self) -> Iterator[Text]:
-        """The drawing from top to bottom, a legend last when it shows a run."""
+        """The drawing from top to bottom."""
         for index, column in enumerate(self.columns):
             if index:
                 yield Text()
                 yield Text("nothing leads to:", style="dim")
             yield from self._column(column)
+
+    def legend(self) -> Iterator[Text]:
+        """What the glyphs of a run mean."""
         if self.progress is not None:
             yield Text()
             yield self._legend(self.progress)
@@ -330,6 +347,22 @@ class _Drawing:
                 legend.append(look.ascii_glyph if ascii_only else look.glyph, look.style)
                 legend.append(f" {look.word}", "dim")
         return legend
+
+
+def _window(lines: list[Text], current: str, lines_max: int) -> list[Text]:
+    """As many lines, those around the current node if there is one; how many are left out is told in their place."""
+    if len(lines) <= lines_max:
+        return lines
+    looks = {look.glyph for look in _LOOKS.values()} | {look.ascii_glyph for look in _LOOKS.values()}
+    starts = tuple(f"{glyph}{current}" for glyph in looks)
+    focus = next((index for index, line in enumerate(lines) if any(start in f"{line.plain} " for start in starts)), 0)
+    first = min(max(focus - lines_max // 2, 0), len(lines) - lines_max)
+    shown = lines[first : first + lines_max]
+    if first > 0:
+        shown[0] = Text(f"  {first + 1} lines above", style="dim")
+    if first + lines_max < len(lines):
+        shown[-1] = Text(f"  {len(lines) - first - lines_max + 1} lines below", style="dim")
+    return shown
 
 
 def _edge_style(edge: Edge) -> str:

@@ -109,6 +109,9 @@ def _run(command: Callable[[], object], *, as_json: bool) -> int:
     try:
         code = command()
         return code if isinstance(code, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return USAGE
     except (CommandError, click.ClickException, ModuleNotFoundError) as error:
         return _tell(_command_error(error), as_json=as_json)
     except (KeyboardInterrupt, click.Abort):

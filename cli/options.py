@@ -192,6 +192,17 @@ class Json(click.ParamType[object]):
             self.fail(f"this is not JSON: {error}{remedy}", param, ctx)
 
 
+class JsonFile(Json):
+    """As :class:`Json`; what cannot begin a JSON object or list is a file's name."""
+
+    name = "FILE|JSON|-"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        """See click."""
+        is_file = isinstance(value, str) and value != "-" and not value.lstrip().startswith(("{", "[", "@"))
+        return super().convert(f"@{value}" if is_file else value, param, ctx)
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """``KEY=VALUE``."""
 

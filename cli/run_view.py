@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -28,6 +29,9 @@ STATUS_STYLES: Final[Mapping[str, str]] = {
 _OUTPUT_LINES_MAX: Final = 30
 """Lines of output that are shown; --json prints all of it."""
 
+_LINES_BESIDE_GRAPH: Final = 14
+"""Of a run that has not ended: its facts, the legend, an error, and the lines between them."""
+
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 """Statuses in which nothing more happens by itself."""
 
@@ -37,11 +41,20 @@ def status_text(status: object) -> Text:
     return Text(plain(status), style=STATUS_STYLES.get(str(status), ""))
 
 
-def run_view(run: Mapping[str, object], definition: WorkflowDefinition | None) -> RenderableType:
-    """A run's document (``GET /runs/{id}``), with its graph when the definition is at hand."""
+def run_view(
+    run: Mapping[str, object], definition: WorkflowDefinition | None, *, lines_max: int | None = None
+) -> RenderableType:
+    """A run's document (``GET /runs/{id}``), with its graph when the definition is at hand.
+
+    Args:
+        run: the document.
+        definition: what it is a run of.
+        lines_max: lines that there is room for; of a longer graph the part around the current node is shown.
+    """
     parts: list[RenderableType] = [_facts(run)]
     if definition is not None:
-        parts += [Text(), graph_view(definition, run)]
+        room = None if lines_max is None else lines_max - _LINES_BESIDE_GRAPH
+        parts += [Text(), replace(graph_view(definition, run), lines_max=room)]
     parts += _result(run)
     return Group(*parts)
 

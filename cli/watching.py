@@ -57,7 +57,10 @@ def watch_run(
     else:
         with Live(console=remote.output.console, refresh_per_second=4) as live:
             for run in versions:
-                live.update(run_view(run, None if source is None else source.of(run)), refresh=True)
+                # What does not fit a terminal cannot be drawn anew in its place. Its end may scroll.
+                room = None if run.get("status") in ENDED else remote.output.console.height
+                view = run_view(run, None if source is None else source.of(run), lines_max=room)
+                live.update(view, refresh=True)
     return DONE if run.get("status") == "completed" else FAILED
 
 

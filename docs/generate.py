@@ -53,9 +53,10 @@ def nodes() -> str:
         "",
         "Every registry has these. This page is written by `docs/generate.py` from what",
         "`registry.describe_node_types()` gives to editors. Fields marked with a star must be there; any field takes",
-        "an expression. The types marked *described only* do I/O or make other runs: definitions are checked against",
-        "them, and a step of theirs fails with `NeedsHost`, for no executor of them is here yet. `workflow` and",
-        "`branches` are taken as written: the expressions of a definition in there are the child's own.",
+        "an expression. `core:http` has [a page of its own](calling-http.md). The types marked *described only* make",
+        "other runs: definitions are checked against them, and a step of theirs fails with `NeedsHost`, for no executor",
+        "of them is here yet. `workflow` and `branches` are taken as written: the expressions of a definition in there",
+        "are the child's own.",
     ]
     for description in Registry().describe_node_types():
         if isinstance(description, dict):
@@ -63,7 +64,7 @@ def nodes() -> str:
     return "\n".join(lines) + "\n"
 
 
-_HOSTED = {"core:http", "core:parallel", "core:map", "core:workflow", "core:signal"}
+_HOSTED = {"core:parallel", "core:map", "core:workflow", "core:signal"}
 
 
 def _node(description: Mapping[str, object]) -> list[str]:

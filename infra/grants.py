@@ -41,10 +41,10 @@ class Resource(Enum):
 Grants = Mapping[Resource, tuple[str, ...]]
 
 FRONT_DOOR: Final[Grants] = {
-    # Query: a run's inbox, its operators' calls, and what belongs to a run that is to be removed. Delete: that, and
-    # inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal, a call. Update: a
-    # head, by an operator's transition, a hold or a mark. ConditionCheck: a fork's pin. Each transaction is made
-    # of these.
+    # Query: a run's inbox, its operators' calls, what belongs to a run that is to be removed, and the definitions.
+    # Delete: that, and inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal, a
+    # call. Update: a head, by an operator's transition, a hold or a mark. ConditionCheck: a fork's pin. Transactions are
+    # made of these.
     Resource.TABLE: (
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
@@ -111,8 +111,8 @@ DEAD_LETTERS: Final[Grants] = {
 }
 
 EVENTS: Final[Grants] = {
-    # A start, and a look at the run that an event repeated started before.
-    Resource.TABLE: ("dynamodb:GetItem", "dynamodb:PutItem"),
+    # A start; of a repeated one the answer says which run is there.
+    Resource.TABLE: ("dynamodb:PutItem",),
     # A large event.
     Resource.RUN_OBJECTS: ("s3:PutObject",),
     Resource.QUEUE: ("sqs:SendMessage",),

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,6 +26,8 @@ DEFAULT_PORT: Final = 8080
 
 STOPPED: Final = 0
 CANNOT_START: Final = 2
+
+_SIGNAL_POLL_SECONDS: Final = 0.1
 
 # Powertools' own, as the cloud stack sets them; the plugins read them.
 _POWERTOOLS: Final = {"POWERTOOLS_METRICS_NAMESPACE": "Refluxo", "POWERTOOLS_SERVICE_NAME": "refluxo-local"}
@@ -66,12 +66,12 @@ def serve(options: ServeOptions) -> int:
     """
     sys.path.insert(0, "")  # the registry is looked for where the command is called
     try:
-        with telling_steps(), _until_told_to_stop() as stopped:
+        with telling_steps(), _Signals() as signals:
             load_env_file(options.env_file, os.environ)
             with _stack(options) as stack:
                 sys.stdout.write(greeting(stack, data=options.data, reloads=options.reload) + "\n")
                 sys.stdout.flush()
-                stopped.wait()
+                signals.wait()
                 sys.stdout.write("\nstopping\n")
                 sys.stdout.flush()
     except (PortTaken, InvalidDefinition, ValueError) as error:
@@ -98,23 +98,30 @@ def _stack(options: ServeOptions) -> LocalStack:
     )
 
 
-@contextmanager
-def _until_told_to_stop() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second one while it stops ends the process as ever."""
-    stopped = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+class _Signals:
+    """Ctrl-C and SIGTERM, taken while the block lasts; a second one while it stops ends the process as ever."""
 
-    def restore() -> None:
-        for number, handler in before.items():
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._came = False
+
+    def wait(self) -> None:
+        """Until one comes."""
+        # Not by an Event: a handler that sets one while its owner is about to wait for it would wait for its owner.
+        while not self._came:
+            time.sleep(_SIGNAL_POLL_SECONDS)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._restore()
+        self._came = True
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        restore()
-        stopped.set()
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
 
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        restore()
+    def __exit__(self, *_: object) -> None:
+        self._restore()

@@ -8,23 +8,23 @@ import click
 
 from cli.failures import DONE
 from cli.http_client import workflow_path
-from cli.options import Json, Remote, calls_api, examples
+from cli.options import JsonFile, Remote, calls_api, examples
 
 SECTION = "Workflows"
 
 
-@click.command("put", epilog=examples("refluxo put @order.json", "refluxo put @order.json --name order-eu"))
-@click.argument("definition", type=Json())
+@click.command("put", epilog=examples("refluxo put order.json", "refluxo put order.json --name order-eu"))
+@click.argument("definition", type=JsonFile())
 @click.option("--name", help="The workflow's name (default: the one in the definition).")
 @calls_api
 def command(remote: Remote, definition: object, name: str | None) -> int:
     """Store a definition of a workflow.
 
-    What starts from now on uses it; runs that have begun keep theirs. DEFINITION is @FILE, JSON, or - for
-    standard input. Names that the deployed code registers belong to the code.
+    What starts from now on uses it; runs that have begun keep theirs. DEFINITION is a file, JSON itself, or -
+    for standard input. Names that the deployed code registers belong to the code.
     """
     if not isinstance(definition, Mapping):
-        raise click.UsageError("a definition is a JSON object with nodes and edges; give its file as @FILE")
+        raise click.UsageError("a definition is a JSON object with nodes and edges; give its file")
     found = name or definition.get("name")
     if not isinstance(found, str):
         raise click.UsageError("the definition has no name; give --name")

@@ -379,7 +379,8 @@ def test_a_definition_is_put_and_started(cli: Cli, tmp_path: Path) -> None:
     """By its own name, or another."""
     file = tmp_path / "hi.json"
     file.write_text(json.dumps({"name": "hi", "nodes": [{"id": "a", "type": "core:set", "data": "hi"}]}))
-    assert cli("put", f"@{file}").stdout.startswith("hi, version ")
+    for argument in (str(file), f"@{file}", file.read_text(), "-"):
+        assert cli("put", argument, input=file.read_text()).stdout.startswith("hi, version ")
     assert cli("put", f"@{file}", "--name", "ho").stdout.startswith("ho, version ")
     result = cli("start", "ho", "--wait", "5", "--interval", "0", "--json")
     assert json.loads(result.stdout)["output"] == "hi"

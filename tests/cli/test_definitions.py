@@ -119,6 +119,14 @@ def test_a_run_of_another_workflow_is_told(cli: Cli) -> None:
     assert "is of 'quick', not of 'order'" in result.stderr
 
 
+def test_a_workflow_of_the_api_needs_no_registry_here(cli: Cli) -> None:
+    """Whoever only operates a deployment has none; where nothing has it, what is wrong with the registry is told."""
+    assert "○ pay" in cli("graph", "order", "--text", "--registry", "nowhere:registry").stdout
+    result = cli("graph", "nope", "--registry", "nowhere:registry")
+    assert result.exit_code == 3
+    assert "nowhere:registry" in result.stderr
+
+
 def test_an_unknown_workflow_is_told_with_those_there_are(cli: Cli) -> None:
     """Exit code 3."""
     result = cli("graph", "nope")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -202,6 +203,25 @@ def test_a_long_workflow_leaves_out_the_rails() -> None:
     names = [f"s{index}" for index in range(40)]
     edges = [f"{one}:{other}" for one, other in itertools.pairwise(names)]
     assert len(drawn(workflow(" ".join(names), *edges)).splitlines()) == 40
+
+
+@pytest.mark.parametrize(("current", "first", "last"), [(0, 0, 8), (20, 17, 23), (39, 31, 39)])
+def test_of_a_long_graph_the_part_around_the_current_node_is_shown(current: int, first: int, last: int) -> None:
+    """When it is to fit: how much is left out is told, and the legend stays."""
+    names = [f"s{index}" for index in range(40)]
+    definition = workflow(" ".join(names), *(f"{one}:{other}" for one, other in itertools.pairwise(names)))
+    run = {"status": "active", "currentNodeId": f"s{current}", "context": {}}
+    view = replace(graph_view(definition, run, now_ms=NOW_MS), lines_max=10 if current in {0, 39} else 9)
+    console = Console(file=io.StringIO(), width=80)
+    with console.capture() as captured:
+        console.print(view)
+    lines = captured.get().splitlines()
+    shown = [int(line.split()[1][1:]) for line in lines[:-2] if " lines " not in line]
+    assert (shown[0], shown[-1]) == (first, last)
+    assert (len(lines) - 2, current in shown) == (view.lines_max, True)
+    left_out = [int(line.split()[0]) for line in lines if " lines " in line]
+    assert len(shown) + sum(left_out) == 40
+    assert "current" in lines[-1]
 
 
 @given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(*[st.integers(0, n - 1)] * 2)))))

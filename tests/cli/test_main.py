@@ -175,6 +175,13 @@ def test_an_address_that_is_none_is_told(url: str, cli: Cli) -> None:
     assert "--url" in result.stderr
 
 
+def test_without_a_command_the_help_is_told() -> None:
+    """On standard error, exit code 2: nothing was done."""
+    result = CliRunner().invoke(refluxo, [], prog_name="refluxo")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: refluxo")
+
+
 def test_a_command_that_is_none_is_told(cli: Cli) -> None:
     """With where to look."""
     result = cli("strat")

@@ -8,11 +8,13 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Fault
 from engine.event_pattern import CHOICES_MAX, PATTERN_CHARACTERS_MAX, EventPattern
+
+_repeatable = settings(derandomize=True, deadline=None)
 
 
 def _read(document: object) -> EventPattern:
@@ -267,6 +269,7 @@ def test_a_pattern_has_limits() -> None:
     assert _faults({**nested, "$or": [*ten, {"a": [10]}]}) == ["$"]
 
 
+@_repeatable
 @given(st.text("ab*", max_size=12), st.text("ab", max_size=14))
 def test_a_wildcard_is_what_a_regular_expression_would_be(pattern: str, text: str) -> None:
     """On all that one can write; the expression may take exponential time for it, this may not."""
@@ -306,6 +309,7 @@ _PATTERNS = st.recursive(
 )
 
 
+@_repeatable
 @given(_PATTERNS, _EVENTS)
 def test_a_choice_is_either(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     """``$or`` matches exactly when one of its options alone would."""
@@ -314,6 +318,7 @@ def test_a_choice_is_either(pattern: dict[str, Any], event: dict[str, Any]) -> N
     assert either is (_matches(pattern, event) or _matches(other, event))
 
 
+@_repeatable
 @given(_PATTERNS, _EVENTS)
 def test_a_list_of_one_is_its_element(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     """Wherever it stands: lists are seen through."""
@@ -325,6 +330,7 @@ def test_a_list_of_one_is_its_element(pattern: dict[str, Any], event: dict[str, 
     assert _matches(pattern, listed) is _matches(pattern, event)
 
 
+@_repeatable
 @given(_LISTS, _EVENTS)
 def test_exists_is_one_or_the_other(wanted: list[object], event: dict[str, Any]) -> None:
     """A field is there or it is not, and what matches a value is there."""
@@ -334,6 +340,7 @@ def test_exists_is_one_or_the_other(wanted: list[object], event: dict[str, Any])
         assert _matches(there, event)
 
 
+@_repeatable
 @given(_PATTERNS, _EVENTS)
 def test_fields_that_are_not_named_do_not_count(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     """More in the event changes nothing; nor does a way through JSON."""

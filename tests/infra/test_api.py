@@ -11,6 +11,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk.assertions import Match, Template
 
 from dispatcher.http_cors import Cors
+from dispatcher.http_request import headers_of
 from dispatcher.http_routes import ROUTES, Route
 from infra.constructs.api import HttpFront
 from infra.constructs.function import Package, PackageFunction
@@ -98,7 +99,7 @@ def test_pages_are_told_the_same_by_the_gateway_and_the_function(package: Packag
     cors = Cors(("https://a.example.com",))
     told: Any = {
         **cors.preflight(", ".join(sorted(properties["CorsConfiguration"]["AllowMethods"])), asked),
-        **cors.applied({"statusCode": 200, "headers": {}, "body": ""}, asked)["headers"],
+        **headers_of(cors.applied({"statusCode": 200, "headers": {}, "body": ""}, asked)),
     }
     assert properties["CorsConfiguration"] == {
         "AllowOrigins": [told["access-control-allow-origin"]],

@@ -22,12 +22,13 @@ from moto import mock_aws
 from dispatcher import table_schema
 from dispatcher.bootstrap import App, aws_adapters
 from dispatcher.dead_letter_handler import handle_dead_letters
+from dispatcher.event_handler import handle_event
 from dispatcher.queue_handler import handle_batch
 from dispatcher.settings import Settings
 from dispatcher.sweep_handler import handle_schedule
 from engine import Registry, Step
 from engine.json_value import JsonValue
-from infra.grants import DEAD_LETTERS, DISPATCHER, FRONT_DOOR, SWEEP, Grants, Resource
+from infra.grants import DEAD_LETTERS, DISPATCHER, EVENTS, FRONT_DOOR, SWEEP, Grants, Resource
 from local.front import http_event
 from local.poller import FunctionContext
 from local.provision import PARKED_QUEUE_NAME, TABLE_NAME, provision
@@ -146,6 +147,8 @@ def registry() -> Registry:
     )
     found.add({"name": "waits", "nodes": [wait]})
     found.add({"name": "fails", "nodes": [{"id": "fail", "type": "grants:fail"}]})
+    found.add({"name": "counts", "input": {"type": "object"}, "nodes": [{"id": "set", "type": "core:set"}]})
+    found.route({"source": ["grants"]}, "counts")
     return found
 
 
@@ -155,7 +158,7 @@ def noise(size_bytes: int) -> str:
 
 
 class Deployment:
-    """The four functions over one table, each with clients of its own, and a clock that is moved by hand."""
+    """The functions over one table, each with clients of its own, and a clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.now_ms = 1_772_442_000_000
@@ -166,11 +169,12 @@ class Deployment:
         self._dispatcher = self._function("dispatcher")
         self._sweep = self._function("sweep")
         self._dead_letters = self._function("dead letters")
+        self._events = self._function("events")
 
     def _function(self, name: str) -> App:
         clients = Heard()
         self.heard[name] = clients.calls
-        settings = replace(self._settings, retention_days=1)
+        settings = replace(self._settings, retention_days=1, plugins=("logger", "metrics"))
         adapters = replace(aws_adapters(settings, clients), now_ms=lambda: self.now_ms)
         return App(settings, adapters, registry())
 
@@ -198,6 +202,11 @@ class Deployment:
         """A message to the dead-letter function."""
         assert handle_dead_letters(self._dead_letters, event(body), FunctionContext()) == {"batchItemFailures": []}
 
+    def publish(self, event_id: str, detail: JsonValue) -> Any:
+        """An event to the event function."""
+        event = {"id": event_id, "source": "grants", "detail-type": "Counted", "detail": detail}
+        return handle_event(self._events, event, FunctionContext())
+
     def signal(self, run: str) -> None:
         """A signal, taken."""
         self.http("POST", f"/runs/{run}/signals/go", {"noise": noise(2_000)})
@@ -223,6 +232,8 @@ def heard() -> Iterator[dict[str, set[Call]]]:
         fail_and_be_retried(deployment)
         expire(deployment)
         be_lost(deployment)
+        be_started_by_events(deployment)
+        be_defined(deployment)
         yield deployment.heard
 
 
@@ -276,9 +287,33 @@ def be_lost(deployment: Deployment) -> None:
     deployment.deliver("nonsense")
 
 
+def be_started_by_events(deployment: Deployment) -> None:
+    """An event of a size that is kept beside the head, the same again, and one that can start nothing."""
+    assert deployment.publish("event-1", {"noise": noise(500_000)})["started"]
+    assert deployment.publish("event-1", {"noise": noise(500_000)})["repeated"]
+    assert deployment.publish("event-2", "no object")["parked"]
+
+
+def be_defined(deployment: Deployment) -> None:
+    """A definition that is put, and put anew, looked at and started; and what the service says of itself."""
+    for text in ("once", "twice"):
+        definition = {"nodes": [{"id": "say", "type": "core:set", "data": {"text": text}}]}
+        deployment.http("PUT", "/workflows/said", definition, status=201 if text == "once" else 200)
+    for target in ("/workflows", "/workflows/said", "/workflows/counts", "/node-types", "/openapi.json"):
+        deployment.http("GET", target, status=200)
+    deployment.start("said", "run-6")
+    deployment.deliver(deployment.continuation("run-6"))
+
+
 @pytest.mark.parametrize(
     ("function", "grants"),
-    [("front door", FRONT_DOOR), ("dispatcher", DISPATCHER), ("sweep", SWEEP), ("dead letters", DEAD_LETTERS)],
+    [
+        ("front door", FRONT_DOOR),
+        ("dispatcher", DISPATCHER),
+        ("sweep", SWEEP),
+        ("dead letters", DEAD_LETTERS),
+        ("events", EVENTS),
+    ],
 )
 def test_a_function_is_granted_what_it_calls(heard: dict[str, set[Call]], function: str, grants: Grants) -> None:
     """All of it, and no more."""

@@ -146,6 +146,21 @@ def test_a_signal_to_a_finished_run_is_refused(new_loop: NewLoop) -> None:
     assert loop.queued() == 0
 
 
+@pytest.mark.parametrize("path", ["/runs/run-1/signals/go", "/runs/run-1/resume"])
+def test_a_repeat_is_known_after_the_end(new_loop: NewLoop, path: str) -> None:
+    """Its first try may be what has ended the run: whoever was not answered is told that it was taken."""
+    loop = new_loop(examples.wait())
+    loop.start("wait")
+    loop.settle()
+    assert loop.ask("POST", path, 1, {"idempotency-key": "k"}).status == 202
+    loop.settle()
+    assert loop.snapshot().status is Status.COMPLETED
+    again = loop.ask("POST", path, 1, {"idempotency-key": "k"})
+    assert (again.status, again.body["repeated"]) == (202, True)
+    assert loop.ask("POST", path, 1, {"idempotency-key": "another"}).status == 409
+    assert loop.queued() == 0
+
+
 def test_a_run_that_ends_while_its_signal_is_written(new_loop: NewLoop) -> None:
     """The run was live when the caller looked and has ended when the signal is written: 409, nothing written."""
     loop = new_loop(examples.chain(1))

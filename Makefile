@@ -27,7 +27,9 @@ demo: $(VENV)/local.stamp  ## watch one workflow run start to end on this machin
 local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C
 	@$(BIN)/refluxo local --port $(or $(PORT),8080)
 
+# The tests run the package as it is built for this machine, too.
 test: $(VENV)/dev.stamp  ## the tests
+	@$(BIN)/python -m infra.package --host
 	$(BIN)/pytest -n 2
 
 check: lint types contracts synth test  ## everything CI runs

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -124,7 +125,7 @@ class Api:
         except urllib.error.HTTPError as error:
             with error:
                 return self._refused(method, path, error)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             advice = (
                 "is the local stack running (refluxo local)?"
@@ -138,7 +139,7 @@ class Api:
             return Answer(error.code, {}, _lowered(error.headers))
         try:
             problem = _document(error.read())
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             problem = {}
         # API Gateway itself says {"message": ..} where the service says {"detail": ..}.
         detail = problem.get("detail", problem.get("message", error.reason))
@@ -159,7 +160,7 @@ class Api:
         if status < HTTPStatus.BAD_REQUEST:
             return "the address redirects, and no redirect is followed: give --url as the API's own address"
         _, room, *rest = path.split("/")
-        return _NEXT.get((status, room), _NEXT.get((status, ""), "")).format(*rest) or None
+        return _NEXT.get((status, room), _NEXT.get((status, ""), "")).format(*rest, "") or None
 
 
 _NEXT: Final[Mapping[tuple[int, str], str]] = {

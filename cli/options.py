@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -75,9 +75,7 @@ class Remote:
         Raises:
             CommandError: the address or the credentials cannot be used.
         """
-        split = urlsplit(self.url)
-        if split.scheme not in {"http", "https"} or not split.hostname:
-            raise CommandError(f"{self.url!r} is no address; give --url http(s)://HOST[:PORT]", USAGE)
+        split = address(self.url)
         if self._token is not None and self._sign is not True:
             if split.scheme != "https" and split.hostname not in LOOPBACK:
                 raise CommandError(f"REFLUXO_TOKEN is not sent to {self.url}: give an https address", USAGE)
@@ -94,6 +92,21 @@ class Remote:
             signs = signer(self.url, region=self._region, profile=self._profile)
             return Api(self.url, authorize=signs, who=signs.who, timeout_seconds=timeout_seconds)
         return Api(self.url, timeout_seconds=timeout_seconds)
+
+
+def address(url: str) -> SplitResult:
+    """An address, taken apart.
+
+    Raises:
+        CommandError: it is none that can be called.
+    """
+    try:
+        split = urlsplit(url)
+        if split.scheme in {"http", "https"} and split.hostname and split.port != 0:
+            return split
+    except ValueError:
+        pass
+    raise CommandError(f"{url!r} is no address; it must be http(s)://HOST[:PORT]", USAGE, advice="give --url")
 
 
 def remote_of(parameters: dict[str, object]) -> Remote:

@@ -179,16 +179,12 @@ class FrontDoor:
             PayloadTooLargeForRun: nothing was written.
         """
         head = self.show(workflow_id)
-        # The repeat of one that the run has taken, perhaps to end by it.
-        if head.snapshot.status.terminal and idempotency_key is not None:
-            signal_id = _signal_id(name, idempotency_key)
-            if self.store.was_signalled(workflow_id, signal_id, life=head.nonce):
-                return False
-        return self._signal(_live(head), name, payload, idempotency_key)
-
-    def _signal(self, head: Head, name: str, payload: JsonValue, idempotency_key: str | None) -> bool:
-        signal_id = self.new_id() if idempotency_key is None else _signal_id(name, idempotency_key)
-        return self._deliver_named(head, name, signal_id, payload)
+        signal_id = self.new_id() if idempotency_key is None else _digest(f"signal\0{name}\0{idempotency_key}")
+        may_repeat = head.snapshot.status.terminal and idempotency_key is not None
+        if may_repeat and self.store.was_signalled(workflow_id, signal_id, life=head.nonce):
+            # The run has taken it, perhaps to end by it.
+            return False
+        return self._deliver_named(_live(head), name, signal_id, payload)
 
     def _deliver_named(self, head: Head, name: str, signal_id: str, payload: JsonValue) -> bool:
         """Delivers a named signal, held against the schema of the wait that it ends, if the run is in one."""
@@ -210,15 +206,16 @@ class FrontDoor:
         head = _live(head)
         address, wait = head.wait_address, head.snapshot.wait
         if wait is None or address is None:
-            return self._signal(head, DEFAULT_SIGNAL, payload, idempotency_key)
+            # Under the id that it would have in a wait: the repeat of a call that has ended one is no new signal.
+            signal_id = self.new_id() if idempotency_key is None else _resume_id(idempotency_key)
+            return self._deliver(head, DEFAULT_SIGNAL, signal_id, payload)
         if wait.signal is None:
             raise NothingToResume(f"run {workflow_id!r} sleeps until its time; it waits for no signal")
         return self._end_wait(head, address, payload, idempotency_key=idempotency_key)
 
     def was_resumed(self, head: Head, idempotency_key: str) -> bool:
         """Whether a :meth:`resume` of that key has delivered its payload before."""
-        ids = (_resume_id(idempotency_key), _signal_id(DEFAULT_SIGNAL, idempotency_key))
-        return any(self.store.was_signalled(head.workflow_id, signal_id, life=head.nonce) for signal_id in ids)
+        return self.store.was_signalled(head.workflow_id, _resume_id(idempotency_key), life=head.nonce)
 
     def webhook(self, token: str, payload: JsonValue) -> bool:
         """Delivers a payload by capability URL; the first one counts. Returns False for a repeat.
@@ -324,10 +321,6 @@ def _still_open(snapshot: Snapshot, claims: Claims) -> bool:
         current = snapshot.wait.resumes if snapshot.wait is not None else snapshot.resumes
         return (address.visit, address.resumes) >= (snapshot.visit, current)
     return address.visit > snapshot.context.visits(address.node_id)
-
-
-def _signal_id(name: str, idempotency_key: str) -> str:
-    return _digest(f"signal\0{name}\0{idempotency_key}")
 
 
 def _resume_id(idempotency_key: str) -> str:

@@ -8,6 +8,9 @@ from typing import Final
 
 from dispatcher.http_request import Response, empty_response, with_header
 
+# More than any version has; int() refuses a few thousand.
+_DIGITS_MAX: Final = 16
+
 _TAG: Final = re.compile(r'\s*(?:W/)?"([^"]*)"\s*(?:,|$)')
 
 
@@ -22,6 +25,16 @@ def unless_known(response: Response, tag: str, headers: Mapping[str, str]) -> Re
     if known is not None and matches(known, tag):
         return empty_response(304, {"etag": tag, "cache-control": "no-store"})
     return with_header(response, "etag", tag)
+
+
+def run_versions(headers: Mapping[str, str]) -> frozenset[int] | None:
+    """The versions of a run that ``If-Match`` names; None when any will do."""
+    condition = headers.get("if-match")
+    if condition is None or condition.strip() == "*":
+        return None
+    # The ETag of a held run has the hold behind its version.
+    heads = (tag.partition("-")[0] for tag in _TAG.findall(condition))
+    return frozenset(int(head) for head in heads if head.isascii() and head.isdecimal() and len(head) < _DIGITS_MAX)
 
 
 def matches(condition: str, tag: str | None) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dispatcher.http_bodies import ForkBody, OperatorBody, RetryBody, body_of
+from dispatcher.http_conditions import run_versions
 from dispatcher.http_request import Request, Response, accepted, response_of, with_header
 from dispatcher.http_tenancy import operators_only
 from dispatcher.operator_calls import Caller, OperatorCalls
@@ -23,7 +26,8 @@ class OperatorRoutes:
 
     def cancel(self, request: Request) -> Response:
         """Ends a run."""
-        snapshot = self._calls.cancel(request.parameters["id"], _caller(request, body_of(request, OperatorBody)))
+        caller = _conditional_caller(request, body_of(request, OperatorBody))
+        snapshot = self._calls.cancel(request.parameters["id"], caller)
         return _changed(snapshot)
 
     def retry(self, request: Request) -> Response:
@@ -35,7 +39,7 @@ class OperatorRoutes:
         data = checked_copy(body.data, "data")
         snapshot = self._calls.retry(
             request.parameters["id"],
-            _caller(request, body),
+            _conditional_caller(request, body),
             data=data if isinstance(data, dict) else None,
             definition=body.definition,
         )
@@ -68,6 +72,11 @@ class OperatorRoutes:
 
 def _caller(request: Request, body: OperatorBody) -> Caller:
     return Caller(actor=request.actor, reason=body.reason, key=request.idempotency_key())
+
+
+def _conditional_caller(request: Request, body: OperatorBody) -> Caller:
+    """Of a call that is a transition, which can be bound to the version the caller has seen."""
+    return replace(_caller(request, body), versions=run_versions(request.headers))
 
 
 def _changed(snapshot: Snapshot) -> Response:

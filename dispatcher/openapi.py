@@ -86,14 +86,18 @@ _OPERATIONS: Final[Mapping[tuple[str, str], _Operation]] = {
         parameters=("Idempotency-Key",),
     ),
     ("POST", "/runs/{id}/cancel"): _Operation(
-        "End a run", {202: "Changed"}, (400, 403, 404, 409, 413), OperatorBody, parameters=("Idempotency-Key",)
+        "End a run",
+        {202: "Changed"},
+        (400, 403, 404, 409, 412, 413),
+        OperatorBody,
+        parameters=("Idempotency-Key", "If-Match"),
     ),
     ("POST", "/runs/{id}/retry"): _Operation(
         "Execute the failed node of a failed run again",
         {202: "Changed"},
-        (400, 403, 404, 409, 413, 422),
+        (400, 403, 404, 409, 412, 413, 422),
         RetryBody,
-        parameters=("Idempotency-Key",),
+        parameters=("Idempotency-Key", "If-Match"),
     ),
     ("POST", "/runs/{id}/fork"): _Operation(
         "Start a new run from a version of this one",

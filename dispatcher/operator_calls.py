@@ -37,13 +37,22 @@ class NotPossible(Terminal):
     """The run is in no state in which the call makes sense; the message says which it is in."""
 
 
+class RunMovedOn(Terminal):
+    """The call is for another version of the run than there is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls, and why. ``key``: the ``Idempotency-Key``; None for a call that is not repeated."""
+    """Who calls, and why.
+
+    ``key``: the ``Idempotency-Key``; None for a call that is not repeated. ``versions``: the run's, of which it must
+    have one for the call to be made; None: whichever it has.
+    """
 
     actor: str = "anonymous"
     reason: str | None = None
     key: str | None = None
+    versions: frozenset[int] | None = None
 
     def __post_init__(self) -> None:
         if self.reason is not None and len(self.reason) > REASON_CHARACTERS_MAX:
@@ -122,6 +131,7 @@ class OperatorCalls:
 
         Raises:
             RunNotFound: there is no such run.
+            RunMovedOn: it is at none of the caller's versions.
             RunFinished: it has ended otherwise.
         """
 
@@ -156,6 +166,7 @@ class OperatorCalls:
 
         Raises:
             RunNotFound: there is no such run.
+            RunMovedOn: it is at none of the caller's versions.
             NotPossible: it has not failed, or is about to be removed.
             InvalidDefinition: the definition lacks the node, or cannot be used with that data.
             UnknownWorkflow: there is no such version.
@@ -328,6 +339,8 @@ class OperatorCalls:
                     # The call may have died before it sent.
                     self._perform(head)
                 return head
+            if caller.versions is not None and head.version not in caller.versions:
+                raise RunMovedOn(f"run {workflow_id!r} is at version {head.version} by now")
             change = decide(head)
             if change is None:
                 return head

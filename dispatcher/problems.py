@@ -22,7 +22,7 @@ from dispatcher.front_door import (
     StartConflict,
     WaitClosed,
 )
-from dispatcher.operator_calls import NotPossible
+from dispatcher.operator_calls import NotPossible, RunMovedOn
 from dispatcher.retention import RunPinned
 from dispatcher.rewind import NoSuchVersion
 from dispatcher.webhook_token import InvalidToken
@@ -65,6 +65,7 @@ _STATUS: Final[dict[type[Exception], int]] = {
     RunPinned: 409,
     NameOfCode: 409,
     AnotherVersion: 412,
+    RunMovedOn: 412,
     InvalidDefinition: 422,
     InvalidCursor: 400,
     WaitClosed: 410,

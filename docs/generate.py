@@ -54,9 +54,9 @@ def nodes() -> str:
         "Every registry has these. This page is written by `docs/generate.py` from what",
         "`registry.describe_node_types()` gives to editors. Fields marked with a star must be there; any field takes",
         "an expression. `core:http` has [a page of its own](calling-http.md). The types marked *described only* make",
-        "other runs: definitions are checked against them, and a step of theirs fails with `NeedsHost`, for no executor",
-        "of them is here yet. `workflow` and `branches` are taken as written: the expressions of a definition in there",
-        "are the child's own.",
+        "other runs: definitions are checked against them, and a step of theirs fails with `NeedsHost`, for they have",
+        "no executor yet. `workflow` and `branches` are taken as written: the expressions of a definition in there are",
+        "the child's own.",
     ]
     for description in Registry().describe_node_types():
         if isinstance(description, dict):

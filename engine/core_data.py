@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.definition import Name
+from engine.limits import HTTP_TIMEOUT_MS_MAX
 from engine.naming import camel_case
 from engine.schema import faults_of_schema
 
@@ -122,7 +123,9 @@ class HttpData(_Data):
     ] = None
     json_body: Annotated[object, Field(alias="json", description="sent as JSON")] = None
     body: Annotated[str | None, Field(description="sent as it is, instead of `json`")] = None
-    timeout_ms: Annotated[int | None, Field(gt=0, description="of the whole call; 10,000 when left out")] = None
+    timeout_ms: Annotated[
+        int | None, Field(gt=0, le=HTTP_TIMEOUT_MS_MAX, description="of the whole call; 10,000 when left out")
+    ] = None
 
     @property
     def sends_json(self) -> bool:

@@ -35,6 +35,11 @@ RETRY_AFTER_MS_MAX: Final = 24 * 3600 * 1000
 """Longest wait that an error itself may ask for: a day, the longest period in which services count calls against a
 quota. Retry-After has no bound of its own (RFC 9110, 10.2.3), so what asks for more is taken for a mistake."""
 
+# --- core:http ---------------------------------------------------------------------------------
+
+HTTP_TIMEOUT_MS_MAX: Final = 15 * 60 * 1000
+"""Longest time that one call may be given: a Lambda function runs no longer (Lambda quotas)."""
+
 # --- names -------------------------------------------------------------------------------------
 
 ID_CHARACTERS_MAX: Final = 128

@@ -33,6 +33,7 @@ from infra.constructs.queues import RunQueues
 from infra.constructs.schedule import EveryMinute
 from infra.constructs.secret import WebhookSecret
 from infra.constructs.table import RunsTable, index_arn
+from infra.constructs.table_shape import check_shape
 from infra.constructs.upload_bucket import send_upload_events
 from infra.environment import function_environment
 from infra.grants import (
@@ -106,8 +107,8 @@ class RefluxoDispatcher(Construct):
             construct_id: its name there. ``Default`` leaves no trace in the names of resources.
             code: the functions' package, as `infra.package.refresh_package` builds it.
             settings: every choice that is no resource.
-            table: one's own table instead of one made here, with the keys, indexes and TTL attribute of
-                `dispatcher.table_schema`, as `infra.constructs.table.RunsTable` has them.
+            table: one's own table instead of one made here, with the keys, indexes and TTL attribute that
+                `infra.constructs.table.RunsTable` has; checked at synthesis if it is made in the same app.
             network: a VPC to put the functions in.
             encryption_key: a key for table, queues, buckets, secret, logs, alarms and the functions' environment.
             event_patterns: patterns of EventBridge, of events that start workflows: those of the registry's routes.
@@ -146,6 +147,8 @@ class RefluxoDispatcher(Construct):
 
     def _hold_state(self, table: dynamodb.ITable | None) -> None:
         settings = self._settings
+        if table is not None:
+            check_shape(table)
         self.table = (
             table
             or RunsTable(

@@ -42,9 +42,9 @@ Grants = Mapping[Resource, tuple[str, ...]]
 
 FRONT_DOOR: Final[Grants] = {
     # Query: a run's inbox, its operators' calls, what belongs to a run that is to be removed, and the definitions.
-    # Delete: that, and inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal, a
-    # call. Update: a head, by an operator's transition, a hold or a mark. ConditionCheck: a fork's pin. Transactions are
-    # made of these.
+    # Delete: that, and inbox items once their signal is taken. Put: a start, a definition, a sealed object, a signal,
+    # a call. Update: a head, by an operator's transition, a hold or a mark. ConditionCheck: a fork's pin. Each
+    # transaction is made of these.
     Resource.TABLE: (
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",

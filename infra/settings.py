@@ -403,6 +403,8 @@ def _contradictions(settings: StackSettings) -> Iterator[str]:
     for name in ("jwt_issuer", "jwt_audience", "tenant_claim"):
         if not is_jwt and getattr(settings, name):
             yield f"{name} has no effect: api_authorizer is {settings.api_authorizer!r}; make that 'jwt', or remove it"
+    if "tracer" in parts(settings.plugins) and not settings.tracing:
+        yield "plugins has 'tracer', which has no effect: set tracing to true, or leave it out"
     if settings.domain_name and not settings.certificate_arn:
         yield "certificate_arn is missing: domain_name is set, and API Gateway serves no name without a certificate"
     for name in ("certificate_arn", "hosted_zone_id"):

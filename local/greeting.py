@@ -13,6 +13,9 @@ from local.events import UPLOAD_BUCKET_NAME
 from local.keeper import SAVE_SECONDS
 from local.stack import LocalStack
 
+DEFAULT_PORT: Final = 8080
+"""Where the other commands look for the stack."""
+
 _EXAMPLE: Final = "content-approval"
 _EXAMPLE_INPUT: Final = {"title": "Hi", "text": "Hello"}
 
@@ -24,7 +27,9 @@ _OPERATORS: Final = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 
 def greeting(stack: LocalStack, *, data: Path | None, reloads: bool) -> str:
     """The whole text."""
-    return "\n".join([*_where(stack, data, reloads=reloads), "", *_first_run(stack), *_first_event(stack), *_next()])
+    return "\n".join(
+        [*_where(stack, data, reloads=reloads), "", *_first_run(stack), *_first_event(stack), *_next(stack)]
+    )
 
 
 def _where(stack: LocalStack, data: Path | None, *, reloads: bool) -> Iterator[str]:
@@ -64,9 +69,10 @@ def _first_event(stack: LocalStack) -> Iterator[str]:
         yield f"    aws --endpoint-url {stack.emulator_url} s3 cp FILE s3://{UPLOAD_BUCKET_NAME}/"
 
 
-def _next() -> Iterator[str]:
+def _next(stack: LocalStack) -> Iterator[str]:
+    at = "" if stack.url.endswith(f":{DEFAULT_PORT}") else f" --url {stack.url}"
     yield ""
-    yield "See your runs with `refluxo list`, and one with `refluxo show ID --watch`. Ctrl-C stops."
+    yield f"See your runs with `refluxo list{at}`, and one with `refluxo show ID --watch{at}`. Ctrl-C stops."
     yield ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -17,12 +18,10 @@ from engine.errors import InvalidDefinition
 from local.endpoints import endpoints_from
 from local.env_file import load_env_file
 from local.front import PayloadFormat
-from local.greeting import greeting
+from local.greeting import DEFAULT_PORT, greeting
 from local.reloader import watch_files
 from local.stack import DEFAULT_REGISTRY, LocalStack, PortTaken
 from local.step_lines import telling_steps
-
-DEFAULT_PORT: Final = 8080
 
 STOPPED: Final = 0
 CANNOT_START: Final = 2
@@ -81,6 +80,8 @@ def serve(options: ServeOptions) -> int:
         advice = "are --dynamodb-endpoint and the AWS_ENDPOINT_URL variables right, and is what they name up?"
         sys.stderr.write(f"refluxo: {error}; {advice}\n")
         return CANNOT_START
+    # The process ends now, and what is loaded with it: to look it through for garbage first would take seconds.
+    gc.freeze()
     return STOPPED
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import click
 
 from cli.answers import told_accepted
 from cli.completions import run_ids
 from cli.http_client import Api, run_path
-from cli.options import Json, Remote, calls_api, examples, reason_option
+from cli.options import Json, Remote, address, calls_api, examples, reason_option
 
 SECTION = "Runs"
 
@@ -35,9 +33,9 @@ def command(remote: Remote, run_id: str, payload: object, reason: str | None, ke
     """
     if reason is not None and payload is not None:
         raise click.UsageError("--reason is for lifting a hold, which takes no payload: give one of the two")
-    split = urlsplit(run_id)
-    if split.scheme in {"http", "https"} and split.netloc:
+    if run_id.startswith(("http://", "https://")):
         # A link is its own permission: nobody's credentials go to its address.
+        split = address(run_id)
         answer = Api(f"{split.scheme}://{split.netloc}").post(run_id, payload, idempotency_key=key)
         return told_accepted(remote, answer, "payload delivered")
     body = payload if reason is None else {"reason": reason}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
-from infra.assembly import refluxo_app
+from infra.assembly import synthesize
+from workflows import registry
 
-refluxo_app(root=Path(__file__).resolve().parent).synth()
+synthesize(root=Path(__file__).resolve().parent, event_patterns=[route.pattern for route in registry.routes])

@@ -312,6 +312,12 @@ def test_resume_takes_a_webhooks_address(cli: Cli, service: Service, monkeypatch
     assert "authorization" not in headers
 
 
+def test_an_address_that_is_no_webhook_is_told(cli: Cli, service: Service) -> None:
+    """Exit code 3 when nothing is there, 2 when it is no address."""
+    assert cli("resume", f"{service.url}/webhooks/nonsense").exit_code == 3
+    assert cli("resume", "https://[nonsense").exit_code == 2
+
+
 def test_pause_and_resume_hold_a_run_and_let_it_go(cli: Cli) -> None:
     """The reasons are kept."""
     cli("start", "order", "--id", "o1")

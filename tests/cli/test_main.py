@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from cli.commands.list_ import STATUSES
 from cli.failures import MEANINGS
 from cli.main import SECTIONS, Commands, main, refluxo
+from cli.run_view import ENDED, STATUS_STYLES
+from engine import Status
 from tests.cli.conftest import Cli
 from tests.cli.service import Service
 
@@ -104,6 +109,13 @@ def test_the_command_is_installed(cli: Cli, service: Service) -> None:
     assert json.loads(run.stdout)["workflowId"] == "q1"
 
 
+def test_the_statuses_are_those_of_the_engine() -> None:
+    """Written down once more, so that help need not load it."""
+    assert tuple(STATUSES) == tuple(status.value for status in Status)
+    assert {status.value for status in Status if status.terminal} == ENDED
+    assert set(STATUS_STYLES) == set(STATUSES)
+
+
 # --- how it ends -------------------------------------------------------------------------------
 
 
@@ -165,6 +177,33 @@ def test_an_answer_that_is_no_json_object_is_no_refluxo(body: str, cli: Cli, ser
     """A wrong address often answers something."""
     service.before = lambda _: {"statusCode": 200, "body": body}
     assert cli("list").exit_code == 5
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
+def test_a_port_that_speaks_no_http_is_no_refluxo(said: bytes, cli: Cli) -> None:
+    """Or whose answer breaks off: exit code 5, and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(said)
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        result = cli("list", "--url", f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert result.exit_code == 5
+    assert "did not answer" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:port", "http://127.0.0.1:99999", "http://a b", "http://[::1", "http://h:0"]
+)
+def test_an_address_that_no_one_can_have_is_told(url: str, cli: Cli) -> None:
+    """Without a traceback."""
+    assert cli("list", "--url", url).exit_code in {2, 5}
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://"])

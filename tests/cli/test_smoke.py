@@ -100,6 +100,20 @@ def test_what_is_broken_is_named(broken: Broken, failing: list[str], cli: Cli, s
     assert (list(found) == CHECKS) == (failing not in (["health"], ["definitions"]))
 
 
+def test_overdue_runs_of_others_are_told_and_the_rest_is_checked(cli: Cli, service: Service) -> None:
+    """The deployment answers; what is overdue may be anybody's."""
+
+    def degraded(event: Mapping[str, Any]) -> Mapping[str, object] | None:
+        body = '{"status": "degraded", "overdueRuns": 3}'
+        return {"statusCode": 200, "body": body} if event["rawPath"] == "/health" else None
+
+    service.before = degraded
+    code, found = checks(cli)
+    assert (code, list(found)) == (1, CHECKS)
+    assert [name for name, check in found.items() if not check["ok"]] == ["health"]
+    assert "overdueRuns 3" in found["health"]["saw"]
+
+
 def test_a_chain_that_is_cut_is_found(cli: Cli, service: Service) -> None:
     """The recursion guard of AWS drops the message of a run that goes on and on, and tells nobody."""
     service.change_settings(run_steps_max=16)

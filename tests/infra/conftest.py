@@ -40,7 +40,7 @@ ALL_OPTIONS: Final[Mapping[str, object]] = {
     "http_allowed_networks": "10.1.0.0/16",
     "snap_start": True,
     "tracing": False,
-    "plugins": "logger,metrics,tracer",
+    "plugins": "logger,metrics",
     "alarm_email": "ops@example.com",
 }
 """Every switch the other way than by default, that can be had together."""

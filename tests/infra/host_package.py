@@ -16,7 +16,7 @@ from infra.packaging.project import INSTALLED_KIT
 def unpacked_host_package(folder: Path) -> Path:
     """Brings build/package-host up to date, which needs a package index when the lock has changed, and unpacks it."""
     archive = folder / "package.zip"
-    with _alone(INSTALLED_KIT / "build"):
+    with alone():
         package, _ = build(Project(root=INSTALLED_KIT), host_target())
         # Nothing is gained by packing tightly what is unpacked at once.
         zip_folder(package, archive, zipfile.ZIP_STORED)
@@ -28,9 +28,10 @@ def unpacked_host_package(folder: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Tests run in several processes, and the build is one for all of them."""
+    folder = INSTALLED_KIT / "build"
     folder.mkdir(exist_ok=True)
-    with (folder / "package-host.lock").open("w") as lock:
+    with (folder / "tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

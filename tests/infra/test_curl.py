@@ -38,3 +38,10 @@ def test_it_signs_for_the_api_with_the_callers_credentials() -> None:
 def test_an_open_api_needs_no_signature() -> None:
     """The line is the same, less what signs."""
     assert "sigv4" not in signed_curl("https://api", "eu-west-1", "open-to-the-internet")
+
+
+def test_a_token_is_sent_where_tokens_are_taken() -> None:
+    """It stays in a variable of the shell."""
+    line = signed_curl("https://api", "eu-west-1", "jwt")
+    assert "sigv4" not in line
+    assert argument(line, "--header") == "authorization: Bearer $TOKEN"

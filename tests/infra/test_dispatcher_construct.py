@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, RemovalPolicy, Stack
+from aws_cdk import App, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -19,6 +19,7 @@ from aws_cdk.assertions import Match, Template
 import infra
 from infra import Network, RefluxoDispatcher, StackSettings
 from infra.assembly import cdk_context
+from infra.constructs.table import RunsTable
 from infra.environment import ReservedVariable
 from tests.infra.conftest import PATTERN
 from tests.infra.installation import functions, only, properties
@@ -30,15 +31,7 @@ class Theirs(Stack):
     def __init__(self, asset_path: Path, outdir: Path) -> None:
         super().__init__(App(outdir=str(outdir), context=cdk_context(), analytics_reporting=False), "Theirs")
         key = kms.Key(self, "Key", enable_key_rotation=True)
-        # Theirs is made as ours is, but for what is their business: its name.
-        table = dynamodb.Table(
-            self,
-            "Table",
-            table_name="their-runs",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            removal_policy=RemovalPolicy.RETAIN,
-        )
+        table = RunsTable(self, "Runs", is_production=True, encryption_key=key).table
         vpc = ec2.Vpc(self, "Vpc", restrict_default_security_group=False)
         self.refluxo = RefluxoDispatcher(
             self,
@@ -95,6 +88,38 @@ def test_their_table_takes_the_place_of_ours(template: Template) -> None:
     for function in functions(template).values():
         assert function["Environment"]["Variables"]["TABLE_NAME"] == {"Ref": table}
     assert f'"{table}", "Arn"' in json.dumps(properties(template, "AWS::IAM::Policy"))
+
+
+def test_a_table_that_no_run_can_be_kept_in_is_refused(asset_path: Path) -> None:
+    """At synthesis, when all has been said of it: every fault with its remedy."""
+    stack = Stack()
+    table = dynamodb.Table(
+        stack, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+    )
+    RefluxoDispatcher(stack, "Workflows", code=lambda_.Code.from_asset(str(asset_path)), table=table)
+    table.add_global_secondary_index(
+        index_name="due", partition_key=dynamodb.Attribute(name="due_shard", type=dynamodb.AttributeType.STRING)
+    )
+    with pytest.raises(RuntimeError) as refused:
+        Template.from_stack(stack)
+    for fault in (
+        "the keys of a table of runs are 'pk' and 'sk'",
+        "an index 'due' with the keys 'due_shard' and 'due_at'",
+        "an index 'status'",
+        "an index 'workflow'",
+        "is 'expires_at'",
+    ):
+        assert fault in str(refused.value)
+
+
+def test_a_table_of_another_app_is_taken_as_it_is(asset_path: Path) -> None:
+    """It shows nothing of itself; its indexes are granted by its ARN."""
+    stack = Stack()
+    table = dynamodb.Table.from_table_name(stack, "Table", "their-runs")
+    RefluxoDispatcher(stack, "Workflows", code=lambda_.Code.from_asset(str(asset_path)), table=table)
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::DynamoDB::Table", 0)
+    assert "table/their-runs/index/due" in json.dumps(properties(template, "AWS::IAM::Policy"))
 
 
 def test_the_functions_are_in_their_network(template: Template) -> None:
@@ -207,3 +232,23 @@ def test_two_of_them_fit_into_one_stack(asset_path: Path) -> None:
     for resource in named.values():
         if resource["Type"] not in {"AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}:
             assert not [name for name in fixed if name in resource.get("Properties", {})]
+
+
+def test_the_stack_on_the_page_is_one(asset_path: Path, tmp_path: Path) -> None:
+    """docs/own-stack.md shows a stack that synthesizes, and whose nodes may do what it says."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "own-stack.md").read_text(encoding="utf-8")
+    _, block, *_ = page.split("```python\n")
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(block.partition("```")[0], names)  # noqa: S102  (our own page)
+    app = App(outdir=str(tmp_path), context=cdk_context(), analytics_reporting=False)
+    template = Template.from_stack(names["Orders"](app, "Orders", code=lambda_.Code.from_asset(str(asset_path))))
+    dispatcher = functions(template)["dispatcher.queue_handler.handler"]
+    assert dispatcher["Environment"]["Variables"]["INVOICES"]["Ref"].startswith("Invoices")
+    (writes,) = (
+        policy
+        for policy in properties(template, "AWS::IAM::Policy").values()
+        if policy["Roles"] == [{"Ref": dispatcher["Role"]["Fn::GetAtt"][0]}]
+    )
+    assert "Invoices" in json.dumps(
+        [s["Resource"] for s in writes["PolicyDocument"]["Statement"] if "s3:PutObject" in s["Action"]]
+    )

@@ -63,7 +63,7 @@ def test_every_choice_arrives(full: Template) -> None:
         assert settings.cors_origins == ("https://app.example.com", "https://example.com")
         assert settings.tenant_claim == "org_id"
         assert [str(network) for network in settings.http_allowed_networks] == ["10.1.0.0/16"]
-        assert settings.plugins == ("logger", "metrics", "tracer")
+        assert settings.plugins == ("logger", "metrics")
         assert environment["POWERTOOLS_METRICS_NAMESPACE"] == "Refluxo"
         assert environment["POWERTOOLS_SERVICE_NAME"] == "refluxo-full"
 

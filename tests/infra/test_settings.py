@@ -75,6 +75,7 @@ def test_every_setting_has_a_remedy_and_refuses_nonsense(name: str) -> None:
         ({"jwt_issuer": "https://issuer.example.com"}, "refluxo:jwt_issuer has no effect"),
         ({"tenant_claim": "org"}, "refluxo:tenant_claim has no effect"),
         ({"domain_name": "api.example.com"}, "refluxo:certificate_arn is missing"),
+        ({"plugins": "tracer", "tracing": "false"}, "refluxo:plugins has 'tracer'"),
         ({"hosted_zone_id": "Z01"}, "refluxo:hosted_zone_id has no effect"),
         (
             {"certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/0"},

@@ -200,6 +200,58 @@ class TestShow:
         _is_problem(loop.http("GET", f"/runs/run-1~{'a2' * 13}"), 404)
 
 
+class TestIfMatch:
+    """POST /runs/{id}/cancel and /retry, for the version that the caller has seen."""
+
+    @pytest.mark.parametrize(
+        ("seen", "status"),
+        [
+            ('"2"', 202),
+            ('"1", "2"', 202),
+            ("*", 202),
+            ('"2-held-1"', 202),
+            ('"1"', 412),
+            ("2", 412),
+            ('"x"', 412),
+            ("", 412),
+        ],
+    )
+    def test_a_run_is_cancelled_as_it_was_seen(self, loop: MotoLoop, seen: str, status: int) -> None:
+        """412 if it has gone on, and nothing is written."""
+        before = loop.items()
+        answer = loop.http("POST", "/runs/run-1/cancel", headers={"If-Match": seen})
+        assert answer.status == status
+        assert (loop.items() == before) == (status == 412)
+
+    def test_a_step_in_between_counts(self, loop: MotoLoop) -> None:
+        """The run goes on while the call is made: it is not made again for a version nobody has seen."""
+        loop.signal("go")
+        rival = loop.new_process()
+        messages = loop.receive()
+        loop.tap.on(
+            "TransactWriteItems", "before", lambda _call: loop.acknowledge(messages, loop.invoke(messages, rival))
+        )
+        assert loop.http("POST", "/runs/run-1/cancel", headers={"If-Match": '"2"'}).status == 412
+        assert loop.snapshot().status is Status.ACTIVE
+
+    def test_a_repeat_is_known_before_its_condition(self, loop: MotoLoop) -> None:
+        """The version is the caller's own doing by now."""
+        headers = {"If-Match": '"2"', "Idempotency-Key": "k"}
+        for _ in range(2):
+            assert loop.http("POST", "/runs/run-1/cancel", headers=headers).status == 202
+
+    def test_a_retry_of_another_failure(self, new_loop: NewLoop) -> None:
+        """Somebody else has retried it, and it has failed again."""
+        loop = new_loop(examples.raising(examples.Unavailable("down")))
+        loop.start("raising")
+        loop.settle()
+        seen = {"If-Match": loop.http("GET", "/runs/run-1").headers["etag"]}
+        assert loop.http("POST", "/runs/run-1/retry", headers=seen).status == 202
+        loop.settle()
+        assert loop.snapshot().status is Status.FAILED
+        assert loop.http("POST", "/runs/run-1/retry", headers=seen).status == 412
+
+
 class TestSignals:
     """POST /runs/{id}/signals/{name} and /runs/{id}/resume."""
 

@@ -124,10 +124,12 @@ def test_a_body_that_has_no_utf8_is_refused() -> None:
     assert not server.received
 
 
-@pytest.mark.parametrize("data", [{"json": 1, "body": "x"}, {"json": None, "body": ""}, {"timeoutMs": 0}])
+@pytest.mark.parametrize(
+    "data", [{"json": 1, "body": "x"}, {"json": None, "body": ""}, {"timeoutMs": 0}, {"timeoutMs": 900_001}]
+)
 def test_data_that_is_no_request_is_refused(data: Any) -> None:
     """When it is read."""
-    with pytest.raises(ValueError, match=r"json or body, not both|greater than 0"):
+    with pytest.raises(ValueError, match=r"json or body, not both|greater than 0|less than or equal to 900000"):
         call("POST", "http://example.test", **data)
 
 

@@ -161,6 +161,36 @@ def test_a_repeat_is_known_after_the_end(new_loop: NewLoop, path: str) -> None:
     assert loop.queued() == 0
 
 
+@pytest.mark.parametrize("early", [True, False])
+def test_a_resume_repeated_while_the_run_goes_on_ends_no_later_wait(new_loop: NewLoop, early: bool) -> None:
+    """The first try came in the wait and its repeat between two, or the other way round: it is one payload."""
+    nodes: list[dict[str, object]] = [
+        {"id": "first", "type": "core:wait"},
+        {"id": "between", "type": "core:set", "data": 1},
+        {"id": "second", "type": "core:wait"},
+    ]
+    loop = new_loop(examples.registry("nameless", nodes, [("first", "between"), ("between", "second")]))
+    loop.start("nameless")
+
+    def resume() -> bool:
+        answer = loop.ask("POST", "/runs/run-1/resume", "x", {"idempotency-key": "k"})
+        assert answer.status == 202
+        repeated: bool = answer.body["repeated"]
+        return repeated
+
+    if not early:
+        loop.deliver_all()
+    assert resume() is False
+    while loop.snapshot().current_node_id != "between":
+        loop.deliver()
+    assert resume() is True
+    loop.settle()
+    assert (loop.snapshot().status, loop.snapshot().current_node_id) == (Status.PAUSED, "second")
+    assert resume() is True
+    loop.settle()
+    assert loop.snapshot().status is Status.PAUSED
+
+
 def test_a_run_that_ends_while_its_signal_is_written(new_loop: NewLoop) -> None:
     """The run was live when the caller looked and has ended when the signal is written: 409, nothing written."""
     loop = new_loop(examples.chain(1))

@@ -24,8 +24,8 @@ help:  ## what can be made
 demo: $(VENV)/local.stamp  ## watch one workflow run start to end on this machine
 	@$(BIN)/refluxo demo --port $(or $(PORT),0)
 
-local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C
-	@$(BIN)/refluxo local --port $(or $(PORT),8080)
+local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C (LOCAL_ARGS='--data .refluxo')
+	@$(BIN)/refluxo local --port $(or $(PORT),8080) $(LOCAL_ARGS)
 
 # The tests run the package as it is built for this machine, too.
 test: $(VENV)/dev.stamp  ## the tests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +12,8 @@ from rich.text import Text
 
 from cli.demo_run import DemoRun
 
+# Who has typed `make demo` has no command of that name yet.
+_ON_PATH: Final = (". .venv/bin/activate", "puts refluxo on the path of this shell")
 _NEXT: Final = (
     ("make local", "the same stack until Ctrl-C; beside it:"),
     ("refluxo start order-lines --watch", "starts a run and draws how it goes on"),
@@ -45,7 +48,7 @@ def close(console: Console, runs: Sequence[DemoRun], *, deliveries: int, seconds
     if well < len(runs):
         return
     console.print("\n[bold]Try next[/]")
-    for command, says in _NEXT:
+    for command, says in _NEXT if shutil.which("refluxo") else (_ON_PATH, *_NEXT):
         console.print(Text.assemble("  ", (command.ljust(_COMMAND_CELLS), "cyan"), says), soft_wrap=True)
     console.print()
 

@@ -53,6 +53,9 @@ class RunRoutes:
     def _run_document(self, head: Head) -> JsonObject:
         snapshot = head.snapshot
         document = snapshot.to_json(newest_only=True)
+        document["startedAt"] = head.started_at_ms
+        # The context holds one result of each node: how often it was gone through is told beside it.
+        document["visits"] = {node_id: snapshot.context.visits(node_id) for node_id in snapshot.context}
         document["output"] = snapshot.output if snapshot.status.terminal else None
         wait = document.get("wait")
         if isinstance(wait, dict):

@@ -94,6 +94,8 @@ _RUN: Final = _object(
         "lastStartedAt": _MOMENT,
         "totalExecutionTime": _COUNT,
         "metadata": _map(_ANY),
+        "startedAt": _MOMENT,
+        "visits": {**_map(_COUNT), "description": "How often each node has been entered and has left a result."},
         "output": {"description": "Output of the node executed last, once the run has ended."},
     },
     {

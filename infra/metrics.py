@@ -87,76 +87,78 @@ class InstallationMetrics:
 
         Zero while there are fewer than one a second, for then the few of idle timers weigh too much to tell anything.
         """
-        return cloudwatch.MathExpression(
-            expression=f"IF(invocations > {int(PERIOD.to_seconds())}, invocations / (FILL(steps, 0) + 1), 0)",
-            using_metrics={
-                "invocations": self._of_dispatcher("Invocations", PERIOD),
-                "steps": self.of_runs("StepsExecuted"),
-            },
+        invocations = self._of_dispatcher("Invocations", PERIOD)
+        # No step at all leaves no measurement at all: the sum with zeros is there whenever invocations are.
+        zeros = _reckoned("invocations * 0", {"invocations": invocations}, PERIOD)
+        committed = _reckoned("SUM([zeros, steps])", {"zeros": zeros, "steps": self.of_runs("StepsExecuted")}, PERIOD)
+        return _reckoned(
+            f"IF(invocations > {int(PERIOD.to_seconds())}, invocations / (committed + 1), 0)",
+            {"invocations": invocations, "committed": committed},
+            PERIOD,
             label="Invocations per step",
-            period=PERIOD,
         )
 
     def dollars(self, period: Duration) -> cloudwatch.MathExpression:
-        """What the period cost, estimated by what grows with the steps. CloudWatch's own charges are not in it."""
+        """What the period cost, estimated by what grows with the steps. CloudWatch's own charges are not in it.
+
+        It reads ten metrics, which is as many as one alarm may (PutMetricAlarm). What was not used is not measured, so
+        the parts are added by SUM, which leaves out what is not there.
+        """
         gb = self.dispatcher_memory_mb / 1024
-        calls = "FILL(sent, 0) + FILL(received, 0) + FILL(empty, 0) + FILL(deleted, 0)"
-        terms = {
-            "FILL(invocations, 0)": prices.LAMBDA_REQUEST,
-            "FILL(milliseconds, 0)": prices.LAMBDA_GB_SECOND * gb / 1000,
-            f"({calls})": prices.SQS_REQUEST,
-            "(FILL(written, 0) + FILL(marked, 0))": prices.TABLE_WRITE_UNIT,
-            "FILL(read, 0)": prices.TABLE_READ_UNIT,
-            "FILL(requests, 0)": prices.API_REQUEST,
+        parts = {
+            "starts": self._dollars(
+                prices.LAMBDA_REQUEST, period, invocations=self._of_dispatcher("Invocations", period)
+            ),
+            "time": self._dollars(
+                prices.LAMBDA_GB_SECOND * gb / 1000, period, milliseconds=self._of_dispatcher("Duration", period)
+            ),
+            "calls": self._dollars(
+                prices.SQS_REQUEST,
+                period,
+                sent=self._of_queue("NumberOfMessagesSent", period),
+                received=self._of_queue("NumberOfMessagesReceived", period),
+                empty=self._of_queue("NumberOfEmptyReceives", period),
+                deleted=self._of_queue("NumberOfMessagesDeleted", period),
+            ),
+            "writes": self._dollars(
+                prices.TABLE_WRITE_UNIT,
+                period,
+                written=self._of_table("ConsumedWriteCapacityUnits", period),
+                marked=self._of_table("ConsumedWriteCapacityUnits", period, index=table_schema.DUE_INDEX),
+            ),
+            "reads": self._dollars(
+                prices.TABLE_READ_UNIT, period, read=self._of_table("ConsumedReadCapacityUnits", period)
+            ),
+            "http": self._dollars(
+                prices.API_REQUEST, period, requests=self.api.metric_count(statistic="Sum", period=period)
+            ),
         }
-        return cloudwatch.MathExpression(
-            expression=" + ".join(f"{term} * {price:.12f}" for term, price in terms.items()),
-            using_metrics=self._usage(period),
-            label="Estimated US dollars",
-            period=period,
-        )
+        return _reckoned(f"SUM([{', '.join(parts)}])", parts, period, label="Estimated US dollars")
+
+    def _dollars(self, price: float, period: Duration, **used: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+        return _reckoned(f"SUM([{', '.join(used)}]) * {price:.12f}", used, period)
 
     def dollars_per_day(self, period: Duration) -> cloudwatch.MathExpression:
         """What a day costs that is like the period."""
-        return cloudwatch.MathExpression(
-            expression=f"dollars * {int(Duration.days(1).to_seconds()) // int(period.to_seconds())}",
-            using_metrics={"dollars": self.dollars(period)},
-            label="Estimated US dollars a day",
-            period=period,
+        periods = int(Duration.days(1).to_seconds()) // int(period.to_seconds())
+        return _reckoned(
+            f"dollars * {periods}", {"dollars": self.dollars(period)}, period, label="Estimated US dollars a day"
         )
 
     def dollars_per_million_steps(self, period: Duration) -> cloudwatch.MathExpression:
         """What a million steps like those of the period cost; nothing while there are none."""
-        return cloudwatch.MathExpression(
-            expression="1000000 * dollars / steps",
-            using_metrics={"dollars": self.dollars(period), "steps": self.of_runs("StepsExecuted", period=period)},
+        return _reckoned(
+            "1000000 * dollars / steps",
+            {"dollars": self.dollars(period), "steps": self.of_runs("StepsExecuted", period=period)},
+            period,
             label="Estimated US dollars per million steps",
-            period=period,
         )
 
+    @property
     def steps_per_second(self) -> cloudwatch.MathExpression:
-        """Steps committed."""
-        return cloudwatch.MathExpression(
-            expression="steps / PERIOD(steps)",
-            using_metrics={"steps": self.of_runs("StepsExecuted", period=Duration.minutes(1))},
-            label="Steps per second",
-            period=Duration.minutes(1),
-        )
-
-    def _usage(self, period: Duration) -> dict[str, cloudwatch.IMetric]:
-        """Ten metrics, which is as many as one alarm may read (PutMetricAlarm)."""
-        return {
-            "invocations": self._of_dispatcher("Invocations", period),
-            "milliseconds": self._of_dispatcher("Duration", period),
-            "sent": self._of_queue("NumberOfMessagesSent", period),
-            "received": self._of_queue("NumberOfMessagesReceived", period),
-            "empty": self._of_queue("NumberOfEmptyReceives", period),
-            "deleted": self._of_queue("NumberOfMessagesDeleted", period),
-            "written": self._of_table("ConsumedWriteCapacityUnits", period),
-            "marked": self._of_table("ConsumedWriteCapacityUnits", period, index=table_schema.DUE_INDEX),
-            "read": self._of_table("ConsumedReadCapacityUnits", period),
-            "requests": self.api.metric_count(statistic="Sum", period=period),
-        }
+        """Steps committed, minute by minute."""
+        steps = self.of_runs("StepsExecuted", period=Duration.minutes(1))
+        return _reckoned("steps / PERIOD(steps)", {"steps": steps}, Duration.minutes(1), label="Steps per second")
 
     def _of_dispatcher(self, name: str, period: Duration) -> cloudwatch.Metric:
         return self.functions["dispatcher"].metric(name, statistic="Sum", period=period)
@@ -177,6 +179,10 @@ class InstallationMetrics:
             f"{name.lower()}{number}": function.metric(name, statistic="Sum", period=PERIOD)
             for number, function in enumerate(self.functions.values())
         }
-        return cloudwatch.MathExpression(
-            expression=f"SUM([{', '.join(using)}])", using_metrics=using, label=label, period=PERIOD
-        )
+        return _reckoned(f"SUM([{', '.join(using)}])", using, PERIOD, label=label)
+
+
+def _reckoned(
+    expression: str, using: Mapping[str, cloudwatch.IMetric], period: Duration, *, label: str | None = None
+) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(expression=expression, using_metrics=using, period=period, label=label)

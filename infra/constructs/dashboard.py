@@ -59,7 +59,7 @@ def _of_runs(metrics: InstallationMetrics) -> list[cloudwatch.IWidget]:
 def _of_steps(metrics: InstallationMetrics) -> list[cloudwatch.IWidget]:
     durations = [metrics.of_runs("StepDuration", statistic=name).with_(label=name) for name in _PERCENTILES]
     return [
-        _graph("Steps per second", 8, [metrics.steps_per_second()]),
+        _graph("Steps per second", 8, [metrics.steps_per_second]),
         _graph("How long a step takes, in milliseconds", 8, durations),
         _graph(
             "Steps that raised, and were tried again", 8, [metrics.of_runs(f"Step{x}") for x in ("Errors", "Retries")]

@@ -41,3 +41,12 @@ def test_the_routes_of_the_registry_become_rules(
     resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
     patterns = [resource["Properties"].get("EventPattern") for resource in resources if "Rule" in resource["Type"]]
     assert [pattern for pattern in patterns if pattern] == [dict(route.pattern) for route in registry.routes]
+
+
+def test_a_project_of_ones_own_has_its_own_settings(tmp_path: Path, asset_path: Path) -> None:
+    """Its cdk.json is read, and its cdk.out written."""
+    context = {"refluxo:stage": "theirs", "refluxo:alarms": False}
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": context}), encoding="utf-8")
+    (stack,) = assembly.refluxo_app(root=tmp_path, asset_path=asset_path).synth().stacks
+    assert stack.stack_name == "refluxo-theirs"
+    assert (tmp_path / "cdk.out" / "refluxo-theirs.template.json").is_file()

@@ -158,6 +158,8 @@ class TestShow:
         assert answer.body["status"] == "paused"
         assert answer.body["version"] == 2
         assert answer.body["output"] is None
+        assert answer.body["visits"] == {"before": 1}
+        assert answer.body["startedAt"] <= answer.body["lastStartedAt"]
         assert [result["output"] for result in answer.body["context"]["before"]] == [{"step": 1}]
         assert answer.body["wait"]["callbackUrl"].startswith(f"{PUBLIC_URL}/webhooks/")
 

@@ -1,0 +1,69 @@
+"""docs/deploy.md and the GitHub workflow against the stack they speak of."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from infra import prices
+
+if TYPE_CHECKING:
+    from aws_cdk.assertions import Template
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+WORKFLOW: Final = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """The text under a heading."""
+    return PAGE.split(f"# {title}\n", 1)[1].split("\n#", 1)[0]
+
+
+def test_every_alarm_is_in_the_runbook(template: Template) -> None:
+    """By the name it has in the stack, and no other."""
+    named = set(re.findall(r"^\| `(\w+)` \|", section("When an alarm tells"), re.MULTILINE))
+    ids = {logical_id.removeprefix("Alarms") for logical_id in template.find_resources("AWS::CloudWatch::Alarm")}
+    assert named
+    assert {next((name for name in named if logical_id.startswith(name)), logical_id) for logical_id in ids} == named
+
+
+def test_the_outputs_it_names_are_there(template: Template) -> None:
+    """Among them the kill switch."""
+    outputs = set(template.find_outputs("*"))
+    assert {"ExampleCurl", "StopCommand", "EventSourceMappingId", "ParkedQueueUrl", "ApiUrl"} <= outputs
+    assert all(f"`{name}`" in PAGE for name in ("ExampleCurl", "StopCommand"))
+
+
+def test_a_million_steps_cost_what_the_lines_come_to() -> None:
+    """At the prices that the dashboard reckons with."""
+    text = section("What it costs")
+    for price in (
+        prices.LAMBDA_REQUEST,
+        prices.SQS_REQUEST,
+        prices.TABLE_READ_UNIT,
+        prices.TABLE_WRITE_UNIT,
+        prices.LAMBDA_GB_SECOND,
+    ):
+        assert re.search(rf"\${1_000_000 * price:.4g}0? a million", text), price
+    lines = re.findall(r"^\| \w.*1 M x.* \| ([\d.]+) \|$", text, re.MULTILINE)
+    assert len(lines) == 7
+    assert f"| | | **{sum(map(float, lines)):.2f}** |" in text
+
+
+def test_the_workflow_pins_its_actions_and_asks_for_no_more_than_it_uses() -> None:
+    """A tag can be moved, a commit cannot; no permission by default, no value of an event inside a script."""
+    used = re.findall(r"uses: (\S+)", WORKFLOW)
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
+    assert "\npermissions: {}\n" in WORKFLOW
+    assert set(re.findall(r"^ +([a-z-]+): (?:read|write)", WORKFLOW, re.MULTILINE)) == {"contents", "id-token"}
+    scripts = re.findall(r"run: (?:>-|\|)?\n?((?: {10,}.*\n)+|.*)", WORKFLOW)
+    assert not [script for script in scripts if "${{" in script]
+
+
+def test_the_workflow_makes_what_the_makefile_has() -> None:
+    """Each target that it calls is there."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", WORKFLOW)) <= targets

@@ -16,19 +16,19 @@ CDK := PATH="$(CURDIR)/$(BIN):$$PATH" CDK_DISABLE_VERSION_CHECK=1 CDK_DISABLE_CL
 	npx --yes --prefer-offline aws-cdk@2.1148.1 --no-notices
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check lint types contracts package synth deploy bench soak clean
+.PHONY: help demo local test check lint types contracts package synth bootstrap diff deploy bench soak clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/local.stamp  ## watch one workflow run start to end on this machine
+demo: $(VENV)/local.stamp  ## watch five workflows run start to end on this machine
 	@$(BIN)/refluxo demo --port $(or $(PORT),0)
 
 local: $(VENV)/local.stamp  ## the whole product on this machine, until Ctrl-C (LOCAL_ARGS='--data .refluxo')
 	@$(BIN)/refluxo local --port $(or $(PORT),8080) $(LOCAL_ARGS)
 
 # The tests run the package as it is built for this machine, too.
-test: $(VENV)/dev.stamp  ## the tests
+test: package  ## the tests
 	@$(BIN)/python -m infra.package --host
 	$(BIN)/pytest -n 2
 
@@ -51,6 +51,12 @@ synth: package  ## the CloudFormation template, in cdk.out
 	@$(BIN)/python app.py
 	@$(BIN)/cfn-lint -i W3005 -- cdk.out/*.template.json
 	@ls cdk.out/*.template.json
+
+bootstrap: package  ## once for each account and region, before the first deploy
+	@$(CDK) bootstrap $(CDK_ARGS)
+
+diff: package  ## what a deployment would change
+	@$(CDK) diff $(CDK_ARGS)
 
 deploy: package  ## the stack, into the account of your AWS credentials
 	@$(CDK) deploy $(CDK_ARGS)

@@ -18,7 +18,7 @@ from dispatcher.settings import Settings
 from dispatcher.table_schema import HEAD_SORT_KEY, SORT_KEY
 from engine import WorkflowDefinition
 from local.poller import FunctionContext, failed_ids, queue_event
-from local.provision import TABLE_NAME, create_table
+from local.provision import QUEUE_NAME, TABLE_NAME, create_table
 from tests.dispatcher.contract.dynamodb_local import DynamoDbLocal
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _bytes_of(attributes: dict[str, dict[str, Any]]) -> int:
 
 SETTINGS: Final = Settings(
     table_name="",
-    queue_url="https://queue.test",
+    queue_url=f"https://queue.test/{QUEUE_NAME}",
     parked_queue_url="https://parked.test",
     payload_bucket="payloads",
     public_url="https://api.test",

@@ -262,7 +262,7 @@ class Flow:
         method: str,
         url: str,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
         query: Mapping[str, object] | None = None,
         json: object = None,
         body: str | None = None,

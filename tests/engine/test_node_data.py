@@ -273,7 +273,7 @@ def test_plugins_are_told_of_steps_inside_and_of_one_run() -> None:
         *("before it 1.1", "before a 1.1", "after a 1.1", "before b 1.1", "error b 1.1"),
         *("error it 1.1", "start 0", "fail 1"),
     ]
-    assert metrics.health()["runs"] == {"started": 1, "paused": 0, "completed": 0, "failed": 1}
+    assert metrics.health()["runs"] == {"started": 1, "paused": 0, "completed": 0, "failed": 1, "cancelled": 0}
 
 
 def test_a_node_type_may_use_another() -> None:

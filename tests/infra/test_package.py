@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from infra.package import (
     main,
     refresh_package,
 )
-from infra.packaging.project import AWS_SERVICES
+from infra.packaging.project import AWS_SERVICES, KIT_ROOMS, LOCK
 from infra.packaging.pruning import prune
 from infra.packaging.wheels import pip_install
 
@@ -382,6 +383,14 @@ def test_a_kit_without_its_lock_is_told_as_such(apart: Project) -> None:
     (apart.kit / "infra/requirements-lambda.txt").unlink()
     with pytest.raises(PackageError, match=r"has no requirements-lambda\.txt"):
         build(apart, lambda_target(), install=Installer())
+
+
+def test_the_wheel_has_what_a_project_apart_needs() -> None:
+    """The rooms of the kit, infra itself, and the lock inside it, where `Project` looks."""
+    document = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    wheel = document["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert {*KIT_ROOMS, "infra"} <= set(wheel["packages"])
+    assert wheel["force-include"][LOCK] == f"infra/{LOCK}"
 
 
 def test_the_kit_is_where_this_code_is(root: Path) -> None:

@@ -95,6 +95,7 @@ _NO_ONE_END: Final = {
     "timeout before the timer",  # likewise
     "timer before the timeout",  # likewise
     "sleep for a time",  # it tells until when, which depends on when it began
+    "payload that breaks the schema, caught",  # refused at the door while the run waits, and it waits on
 }
 
 

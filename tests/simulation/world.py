@@ -274,6 +274,7 @@ class World:
             now_ms=process.now_ms,
             new_id=lambda: f"{next(self._ids):032x}",
             new_rng=lambda: EVENLY,
+            executors={},  # nothing in here calls a network
         )
         registry = self._registries[self.schedule.choice(len(self._registries))]
         return self._make_app(self._settings, adapters, registry)

@@ -78,11 +78,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/local.stamp: pyproject.toml constraints.txt $(YOURS) | $(VENV)/bin/python
-	@echo "installing what the local stack needs (once)"
+	@echo "installing what the local stack needs (once, a minute or two)"
 	@$(PIP) --editable '.[local]' $(YOURS:%=--requirement %)
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(YOURS) | $(VENV)/bin/python
-	@echo "installing what development needs (once)"
+	@echo "installing what development needs (once, two minutes or three)"
 	@$(PIP) --editable '.[dev]' $(YOURS:%=--requirement %)
 	@touch $@ $(VENV)/local.stamp

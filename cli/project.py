@@ -20,6 +20,9 @@ _TEMPLATE: Final = Path(__file__).parent / "project_template"
 # Files that would act on this repository under the name they are to have.
 _NAMES: Final = {"gitignore": ".gitignore", "env.example": ".env.example"}
 
+# What a project has in common with the kit: the CDK's settings, and the versions that were tried together.
+_OF_THE_KIT: Final = ("cdk.json", "constraints.txt")
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _NAME_CHARACTERS_MAX: Final = 64
 
@@ -61,7 +64,8 @@ def create_project(name: str, parent: Path, *, kit: str | None = None) -> Sequen
             target = project / source.relative_to(_TEMPLATE).with_name(_NAMES.get(source.name, source.name))
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(_filled(source.read_text("utf-8"), values), encoding="utf-8")
-        shutil.copyfile(_cdk_settings(), project / "cdk.json")
+        for own in _OF_THE_KIT:
+            shutil.copyfile(_of_the_kit(own), project / own)
         project.rename(folder)
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
@@ -90,10 +94,10 @@ def _filled(text: str, values: dict[str, str]) -> str:
     return text
 
 
-def _cdk_settings() -> Path:
-    """The CDK's settings the kit is built with: beside its code in a checkout, within it where it is installed."""
+def _of_the_kit(name: str) -> Path:
+    """A file of the kit's root: beside its code in a checkout, within it where it is installed."""
     spec = find_spec("infra")
     if spec is None or spec.origin is None:
         raise CannotCreate(f"{_DISTRIBUTION} is not installed whole: its package infra is missing; install it again")
     infra = Path(spec.origin).parent
-    return next(path for path in (infra / "cdk.json", infra.parent / "cdk.json") if path.is_file())
+    return next(path for path in (infra / name, infra.parent / name) if path.is_file())

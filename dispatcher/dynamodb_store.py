@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import ClientError
@@ -26,7 +27,7 @@ from dispatcher.dynamodb_items import (
 from dispatcher.errors import RunFinished, SealBroken, calling_aws, error_code
 from dispatcher.head import Head, Hold, OperatorCall, call_from_json
 from dispatcher.history import value_from_json, value_to_json
-from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_ROUNDS_MAX
+from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_CALLS_AT_ONCE, LIST_ROUNDS_MAX
 from dispatcher.listing import bounds, cursor_at, page_of, run_at, workflow_at
 from dispatcher.packing import packed, unpacked
 from dispatcher.ports import DefinitionPointer, DueMark, RunPage, RunQuery, Sealed, Signal
@@ -551,26 +552,31 @@ class DynamoDbRunStore:
     def _newest(self, index: str, attribute: str, shards: Sequence[str], query: RunQuery) -> list[str]:
         """The newest places of some shards within a query's bounds: one more than a page, if there are as many."""
         oldest, ends = bounds(query)
-        places: list[str] = []
         if oldest >= ends:
-            return places
-        for shard in shards:
-            with calling_aws():
-                answer = self._client.query(
-                    TableName=self._table_name,
-                    IndexName=index,
-                    KeyConditionExpression=f"{attribute} = :shard AND {STARTED} BETWEEN :oldest AND :newest",
-                    ExpressionAttributeValues={
-                        ":shard": {"S": shard},
-                        ":oldest": {"S": oldest},
-                        ":newest": {"S": ends},
-                    },
-                    ScanIndexForward=False,
-                    Limit=query.limit + 2,
-                )
-            places += [place for item in answer["Items"] if (place := item[STARTED]["S"]) < ends]
+            return []
+        ask = partial(self._newest_of, index, attribute, oldest=oldest, ends=ends, limit=query.limit + 2)
         # A run whose status changes between two queries is found by both.
-        return sorted(set(places), reverse=True)[: query.limit + 1]
+        found = {place for places in _each_at_once(ask, shards) for place in places}
+        return sorted(found, reverse=True)[: query.limit + 1]
+
+    def _newest_of(
+        self, index: str, attribute: str, shard: str, *, oldest: str, ends: str, limit: int
+    ) -> Sequence[str]:
+        """The newest places of one shard, from the oldest on and before the end."""
+        with calling_aws():
+            answer = self._client.query(
+                TableName=self._table_name,
+                IndexName=index,
+                KeyConditionExpression=f"{attribute} = :shard AND {STARTED} BETWEEN :oldest AND :newest",
+                ExpressionAttributeValues={
+                    ":shard": {"S": shard},
+                    ":oldest": {"S": oldest},
+                    ":newest": {"S": ends},
+                },
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        return [place for item in answer["Items"] if (place := item[STARTED]["S"]) < ends]
 
     # --- definitions ---------------------------------------------------------------------------
 
@@ -716,6 +722,14 @@ def _terminal_values() -> Item:
 def _pointer(item: Mapping[str, AttributeValueTypeDef]) -> DefinitionPointer:
     description = item["description"]["S"] if "description" in item else None
     return DefinitionPointer(item[SORT_KEY]["S"], item["version"]["S"], description)
+
+
+def _each_at_once(ask: Callable[[str], Sequence[str]], shards: Sequence[str]) -> Sequence[Sequence[str]]:
+    """What each shard answers, in the order of the shards, whichever is first to answer."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (listings alone need threads)
+
+    with ThreadPoolExecutor(LIST_CALLS_AT_ONCE) as pool:
+        return list(pool.map(ask, shards))
 
 
 def _run_of(item: Mapping[str, AttributeValueTypeDef]) -> str:

@@ -127,6 +127,10 @@ REASON_CHARACTERS_MAX: Final = 500
 LIST_LIMIT_MAX: Final = 200
 """Runs of one page of a listing at most."""
 
+LIST_CALLS_AT_ONCE: Final = 8
+"""Shards of an index that are asked at the same time; a client keeps 10 connections (botocore,
+``max_pool_connections``)."""
+
 LIST_ROUNDS_MAX: Final = 10
 """Times an index is asked for one page while looking for runs of one workflow among those of one status."""
 

@@ -257,6 +257,3 @@ def _told(entry: Entry) -> str:
         return f"{entry.node_id}  {text if len(text) <= _TEXT_MAX else text[:_TEXT_MAX] + '…'}"
     by = f" by {entry.actor}" if entry.actor is not None else ""
     return f"{entry.node_id}  {entry.status.value}{by}"
-
-
-_TEXT_MAX = 100

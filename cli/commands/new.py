@@ -35,7 +35,7 @@ def command(name: str, *, parent: Path, as_json: bool) -> int:
 
     It has a node, a workflow, their tests, what ships with the functions, and a Makefile with demo, test and deploy.
     """
-    from cli.project import CannotCreate, create_project  # noqa: PLC0415  (loaded when used)
+    from cli.project import CannotCreate, create_project, installed_kit  # noqa: PLC0415  (loaded when used)
 
     try:
         files = create_project(name, parent.expanduser())
@@ -47,6 +47,9 @@ def command(name: str, *, parent: Path, as_json: bool) -> int:
         output.document({"folder": str(folder.resolve()), "files": [str(path) for path in files]})
         return 0
     output.show(_tree(folder, files))
+    kit = installed_kit()
+    if "file://" in kit:
+        output.note(f"the kit is taken from {kit.removeprefix('@ ')}: set KIT in the Makefile before you share this")
     output.note(f"next: cd {folder} && make demo")
     return 0
 

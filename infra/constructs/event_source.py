@@ -51,7 +51,7 @@ def send_failures(consumer: PackageFunction, queue: sqs.IQueue, *, retries: int,
         age_seconds_max: how old an event may become, 60 to 21600.
     """
     is_alias = consumer.invoked is not consumer.function
-    lambda_.CfnEventInvokeConfig(
+    asynchronous = lambda_.CfnEventInvokeConfig(
         consumer,
         "Asynchronous",
         function_name=consumer.function.function_name,
@@ -62,3 +62,6 @@ def send_failures(consumer: PackageFunction, queue: sqs.IQueue, *, retries: int,
             on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=queue.queue_arn)
         ),
     )
+    if is_alias:
+        # Named, not referred to: CloudFormation would make this before there is such an alias.
+        asynchronous.node.add_dependency(consumer.invoked)

@@ -16,18 +16,18 @@ import boto3
 from moto.cloudformation.parsing import get_model_map
 
 from infra.assembly import refluxo_app
+from tests.infra.permissions import ACCOUNT_ID, REGION
 from workflows import registry
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-REGION: Final = "us-east-1"
-ACCOUNT_ID: Final = "123456789012"
 PUBLIC_URL: Final = "https://api.test"
 STACK_NAME: Final = "refluxo-dev"
 
@@ -78,6 +78,11 @@ class Account:
         return self._session.client("events", endpoint_url=self.endpoint_url)
 
     @property
+    def iam(self) -> IAMClient:
+        """An IAM client."""
+        return self._session.client("iam", endpoint_url=self.endpoint_url)
+
+    @property
     def s3(self) -> S3Client:
         """An S3 client."""
         return self._session.client("s3", endpoint_url=self.endpoint_url)
@@ -108,10 +113,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedFunction:
-    """A function as it was created."""
+    """A function as it was created. ``role``: the name of its role."""
 
     name: str
     arn: str
+    role: str
     handler: str
     timeout_ms: int
     environment: Mapping[str, str]
@@ -283,6 +289,7 @@ def _read_back(template: Json, account: Account, outputs: Mapping[str, str]) -> 
         function["FunctionArn"]: DeployedFunction(
             name=function["FunctionName"],
             arn=function["FunctionArn"],
+            role=function["Role"].rpartition("/")[2],
             handler=function["Handler"],
             timeout_ms=1000 * function["Timeout"],
             environment=function["Environment"]["Variables"],

@@ -7,12 +7,15 @@ import io
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import boto3
 import pytest
+from botocore.model import OperationModel
 from moto import mock_aws
 
 from dispatcher import bootstrap
@@ -29,6 +32,7 @@ from tests.infra.deployed_shape import (
     synthesized,
 )
 from tests.infra.lambda_platform import InvocationFailed, Platform
+from tests.infra.permissions import Ask, Role, asked
 from workflows import registry
 
 DISPATCHER: Final = "dispatcher.queue_handler.handler"
@@ -56,12 +60,21 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 class InThisProcess:
     """Invokes handlers by their names, each time as a cold start over the function's own environment.
 
-    ``down`` has the handlers that fail for now.
+    ``down`` has the handlers that fail for now, ``refused`` the calls of AWS that a function's role does not allow,
+    ``asked`` how many it does.
     """
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._roles: dict[str, Role] = {}
+        self._function: DeployedFunction | None = None
         self.down: set[str] = set()
+        self.refused: set[tuple[str, Ask]] = set()
+        self.asked: Counter[str] = Counter()
+        with environment(account.environment):
+            boto3.setup_default_session()
+        # The session of the functions' own clients: the tests' have another.
+        boto3.DEFAULT_SESSION.events.register("before-parameter-build", self._judge)
 
     def __call__(self, function: DeployedFunction, event: Mapping[str, object]) -> Any:
         """See Invoke."""
@@ -69,8 +82,18 @@ class InThisProcess:
             raise InvocationFailed(function.handler)
         module, _, name = function.handler.rpartition(".")
         bootstrap.app.cache_clear()
+        self._function = function
         with environment({**self._account.environment, **function.environment}):
             return getattr(importlib.import_module(module), name)(event, FunctionContext(function.name))
+
+    def _judge(self, params: Mapping[str, Any], model: OperationModel, **_: object) -> None:
+        assert self._function is not None
+        if self._function.role not in self._roles:
+            self._roles[self._function.role] = Role.read_back(self._account.iam, self._function.role)
+        for ask in asked(model.service_model.service_name, model.name, params):
+            self.asked[self._function.handler] += 1
+            if not self._roles[self._function.role].allows(ask):
+                self.refused.add((self._function.handler, ask))
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +112,21 @@ def platform(time: VirtualTime, tmp_path_factory: pytest.TempPathFactory, asset_
         deployment = deploy(template, account, package=_an_archive())
         yield Platform(deployment, account, InThisProcess(account), lambda: time.now_ms)
     bootstrap.app.cache_clear()
+    boto3.DEFAULT_SESSION = None
 
 
 @pytest.fixture(autouse=True)
-def _fresh_counts(request: pytest.FixtureRequest) -> None:
-    """What the test before has delivered does not count."""
-    if "platform" in request.fixturenames:
-        request.getfixturevalue("platform").batches.clear()
+def invoked(request: pytest.FixtureRequest) -> Iterator[InThisProcess | None]:
+    """How functions are invoked: what the test before has delivered does not count, and no role was overstepped."""
+    if "platform" not in request.fixturenames:
+        yield None
+        return
+    platform: Platform = request.getfixturevalue("platform")
+    platform.batches.clear()
+    invoke = platform.invoke
+    assert isinstance(invoke, InThisProcess)
+    yield invoke
+    assert invoke.refused == set()
 
 
 def _an_archive() -> bytes:
@@ -255,3 +286,25 @@ def test_an_event_of_a_route_starts_its_run_once(platform: Platform) -> None:
     assert (len(first["started"]), first["parked"]) == (1, [])
     assert repeat["repeated"] == first["started"]
     assert platform.publish({**event, "source": "aws.else"}) == []
+
+
+def test_a_call_is_judged_by_the_role_of_the_function_that_makes_it(
+    platform: Platform, invoked: InThisProcess
+) -> None:
+    """Every call in this file is: on the resource's own ARN, by the policies that the template gave that role."""
+    start(platform, "run-judged")
+    platform.deliver_all()
+    platform.tick()
+    assert {DISPATCHER, platform.deployment.front_door.handler} < set(invoked.asked)
+    role = Role.read_back(platform.account.iam, platform.deployment.functions[DISPATCHER].role)
+    names = platform.deployment.functions[DISPATCHER].environment
+    objects = {"Bucket": names["PAYLOAD_BUCKET"], "Key": "runs/run-judged/0"}
+    allowed = asked("s3", "GetObject", objects) | asked("sqs", "SendMessage", {"QueueUrl": names["QUEUE_URL"]})
+    refused = (
+        asked("s3", "GetObject", {**objects, "Key": "other/run-judged/0"})
+        | asked("s3", "GetObject", {**objects, "Bucket": "another"})
+        | asked("dynamodb", "Query", {"TableName": names["TABLE_NAME"], "IndexName": "due"})
+        | asked("dynamodb", "Scan", {"TableName": names["TABLE_NAME"]})
+    )
+    assert all(role.allows(ask) for ask in allowed)
+    assert not [ask for ask in refused if role.allows(ask)]

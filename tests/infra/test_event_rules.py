@@ -116,6 +116,17 @@ def test_what_lambda_tries_in_vain_is_parked(stack: str, qualifier: str, request
     assert asynchronous["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": [parked, "Arn"]}}}
 
 
+def test_what_is_said_of_an_alias_is_said_when_it_is_there(full: Template) -> None:
+    """Its name is no reference, so CloudFormation has to be told to wait."""
+    (asynchronous,) = full.find_resources("AWS::Lambda::EventInvokeConfig").values()
+    (alias,) = (
+        name
+        for name, alias in properties(full, "AWS::Lambda::Alias").items()
+        if alias["FunctionName"] == {"Ref": asynchronous["Properties"]["FunctionName"]["Ref"]}
+    )
+    assert alias in asynchronous["DependsOn"]
+
+
 def test_uploads_are_events_without_a_helper() -> None:
     """By the bucket's own property, encrypted, private and over TLS alone as the other bucket is."""
     stack = Stack()

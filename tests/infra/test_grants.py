@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -31,7 +32,8 @@ from engine.json_value import JsonValue
 from infra.grants import DEAD_LETTERS, DISPATCHER, EVENTS, FRONT_DOOR, SWEEP, Grants, Resource
 from local.front import http_event
 from local.poller import FunctionContext
-from local.provision import PARKED_QUEUE_NAME, TABLE_NAME, provision
+from local.provision import BUCKET_NAME, PARKED_QUEUE_NAME, QUEUE_NAME, SECRET_NAME, TABLE_NAME, provision
+from tests.infra.permissions import ACCOUNT_ID, REGION, asked
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -45,14 +47,22 @@ Call = tuple[Resource, str]
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
 
-INDEXES: Final = {
-    table_schema.DUE_INDEX: Resource.DUE_INDEX,
-    table_schema.STATUS_INDEX: Resource.STATUS_INDEX,
-    table_schema.WORKFLOW_INDEX: Resource.WORKFLOW_INDEX,
-}
+_TABLE_ARN: Final = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{TABLE_NAME}"
+_BUCKET_ARN: Final = f"arn:aws:s3:::{BUCKET_NAME}"
 
-# The permission is not always called as the operation is (Service Authorization Reference).
-ACTIONS_OF_S3: Final = {"ListObjectsV2": "ListBucket", "DeleteObjects": "DeleteObject"}
+RESOURCES: Final = {
+    _TABLE_ARN: Resource.TABLE,
+    f"{_TABLE_ARN}/index/{table_schema.DUE_INDEX}": Resource.DUE_INDEX,
+    f"{_TABLE_ARN}/index/{table_schema.STATUS_INDEX}": Resource.STATUS_INDEX,
+    f"{_TABLE_ARN}/index/{table_schema.WORKFLOW_INDEX}": Resource.WORKFLOW_INDEX,
+    f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{QUEUE_NAME}": Resource.QUEUE,
+    f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{PARKED_QUEUE_NAME}": Resource.PARKED_QUEUE,
+    _BUCKET_ARN: Resource.BUCKET,
+    f"{_BUCKET_ARN}/{table_schema.bucket_prefix('*')}*": Resource.RUN_OBJECTS,
+    f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:{SECRET_NAME}-??????": Resource.WEBHOOK_SECRET,
+    "[*]": Resource.METRICS,
+}
+"""What was provisioned, by the patterns of ARNs that the stack grants."""
 
 
 class Unheard:
@@ -60,7 +70,7 @@ class Unheard:
 
     def __init__(self) -> None:
         self._session = boto3.session.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
         )
 
     def dynamodb(self) -> DynamoDBClient:
@@ -97,23 +107,15 @@ class Heard(Unheard):
 
 
 def needed(service: str, operation: str, params: Any) -> set[Call]:
-    """What IAM asks for of one call."""
-    if service == "dynamodb":
-        assert operation == "TransactWriteItems" or params["TableName"] == TABLE_NAME
-        writes = [write for item in params.get("TransactItems", ()) for write in item]
-        if writes:
-            return {(Resource.TABLE, f"dynamodb:{write}Item") for write in writes}
-        resource = INDEXES[params["IndexName"]] if "IndexName" in params else Resource.TABLE
-    elif service == "s3":
-        keys = [item["Key"] for item in params.get("Delete", {}).get("Objects", ())] or [params.get("Key")]
-        resource = Resource.BUCKET if keys == [None] else Resource.RUN_OBJECTS
-        operation = ACTIONS_OF_S3.get(operation, operation)
-    elif service == "sqs":
-        is_parked = params["QueueUrl"].endswith(f"/{PARKED_QUEUE_NAME}")
-        resource = Resource.PARKED_QUEUE if is_parked else Resource.QUEUE
-    else:
-        resource = {"secretsmanager": Resource.WEBHOOK_SECRET, "cloudwatch": Resource.METRICS}[service]
-    return {(resource, f"{service}:{operation}")}
+    """What IAM asks for of one call, by the names of the table of grants."""
+    return {(resource_of(arn), action) for action, arn in asked(service, operation, params)}
+
+
+def resource_of(arn: str) -> Resource:
+    """The one resource of the installation that an ARN is of."""
+    found = [resource for pattern, resource in RESOURCES.items() if fnmatchcase(arn, pattern)]
+    assert len(found) == 1, arn
+    return found[0]
 
 
 def registry() -> Registry:

@@ -21,6 +21,9 @@ from tests.engine.recorder import Recorder, eventful_registry, steps_of
 forget: Final[Callable[[], None]] = Tracer._reset_config
 """Powertools remembers for a process what its first Tracer was told."""
 
+# The SDK opens a socket for its daemon as soon as it is imported. No test sends anything there.
+xray_recorder.emitter._socket.close()
+
 
 class Daemon:
     """Takes what is sent."""

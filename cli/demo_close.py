@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,19 +10,18 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.demo_run import DemoRun
+from local.own_command import own_command
 
-# Who has typed `make demo` has no command of that name yet.
-_ON_PATH: Final = (". .venv/bin/activate", "puts refluxo on the path of this shell")
 _NEXT: Final = (
     ("make local", "the same stack until Ctrl-C; beside it:"),
-    ("refluxo start order-lines --watch", "starts a run and draws how it goes on"),
+    ("{refluxo} start order-lines --watch", "starts a run and draws how it goes on"),
     ("curl -X POST http://127.0.0.1:8080/workflows/order-lines/runs", ""),
-    ("refluxo list", "shows the runs"),
-    ("refluxo graph content-approval", "draws a workflow"),
-    ("refluxo new my-flows", "makes a project of your own"),
+    ("{refluxo} list", "shows the runs"),
+    ("{refluxo} graph content-approval", "draws a workflow"),
+    ("{refluxo} new my-flows", "makes a project of your own"),
     ("docs/examples.md", "tells what you have just seen"),
 )
-_COMMAND_CELLS: Final = 35
+_GAP_CELLS: Final = 2
 
 
 def close(console: Console, runs: Sequence[DemoRun], *, deliveries: int, seconds: float) -> None:
@@ -48,8 +46,10 @@ def close(console: Console, runs: Sequence[DemoRun], *, deliveries: int, seconds
     if well < len(runs):
         return
     console.print("\n[bold]Try next[/]")
-    for command, says in _NEXT if shutil.which("refluxo") else (_ON_PATH, *_NEXT):
-        console.print(Text.assemble("  ", (command.ljust(_COMMAND_CELLS), "cyan"), says), soft_wrap=True)
+    lines = [(command.format(refluxo=own_command()), says) for command, says in _NEXT]
+    cells = max(len(command) for command, says in lines if says) + _GAP_CELLS
+    for command, says in lines:
+        console.print(Text.assemble("  ", (command.ljust(cells), "cyan"), says), soft_wrap=True)
     console.print()
 
 

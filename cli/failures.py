@@ -55,10 +55,11 @@ class CommandError(Exception):
         super().__init__(message)
 
     def faults(self) -> list[str]:
-        """Each bad field that the problem document names, with its path."""
+        """Each bad field that the problem document names, with its path, unless the message has said so."""
         errors = (self.problem or {}).get("errors")
         found = [error for error in errors if isinstance(error, Mapping)] if isinstance(errors, list) else []
-        return [f"{error.get('path')}: {error.get('message')}" for error in found]
+        told = [f"{error.get('path')}: {error.get('message')}" for error in found]
+        return [fault for fault in told if fault not in str(self)]
 
     def document(self) -> Mapping[str, object]:
         """The error as a problem document (RFC 9457), the service's own if there is one."""

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from dispatcher.http_api import HttpApi
     from dispatcher.http_node.node import HttpNode
     from dispatcher.operator_calls import OperatorCalls
-    from dispatcher.plugins import ShellPlugin
     from dispatcher.retention import Retention
+    from dispatcher.shell_plugin import ShellPlugin
     from dispatcher.sweep import Sweep
     from dispatcher.webhook_token import WebhookTokens
     from engine import Output, Registry, Step

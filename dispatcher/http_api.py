@@ -26,6 +26,7 @@ from dispatcher.operator_calls import OperatorCalls
 from dispatcher.ports import RunStore, StepQueue
 from dispatcher.problems import RequestFault, problem_of, status_of
 from engine.errors import Fault
+from engine.json_value import JsonObject
 from engine.naming import valid_name
 
 if TYPE_CHECKING:
@@ -95,7 +96,13 @@ class AnsweringRooms:
         """See Rooms."""
         from dispatcher.http_service import ServiceRoutes  # noqa: PLC0415
 
-        return ServiceRoutes(self.front_door, self.store, self.queue)
+        return ServiceRoutes(self.front_door, self.store, self.queue, _openapi)
+
+
+def _openapi() -> JsonObject:
+    from dispatcher.openapi import openapi_document  # noqa: PLC0415  (one call needs it)
+
+    return openapi_document()
 
 
 class HttpApi:

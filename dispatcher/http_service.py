@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from dispatcher.errors import DispatchError
@@ -17,10 +18,13 @@ _LOG: Final = logging.getLogger("refluxo.http")
 class ServiceRoutes:
     """Answers who looks after the service."""
 
-    def __init__(self, front_door: FrontDoor, store: RunStore, queue: StepQueue) -> None:
+    def __init__(
+        self, front_door: FrontDoor, store: RunStore, queue: StepQueue, document: Callable[[], JsonObject]
+    ) -> None:
         self._front_door = front_door
         self._store = store
         self._queue = queue
+        self._document = document
 
     def health(self, _request: Request) -> Response:
         """Whether table and queue answer, and whether runs are overdue."""
@@ -39,6 +43,4 @@ class ServiceRoutes:
 
     def openapi(self, _request: Request) -> Response:
         """Every call, for generators of clients and for people."""
-        from dispatcher.openapi import openapi_document  # noqa: PLC0415  (no other call needs it)
-
-        return response_of(200, openapi_document())
+        return response_of(200, self._document())

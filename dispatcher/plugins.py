@@ -1,4 +1,4 @@
-"""The plugins that come with the shell: what they are told beyond the engine's hooks, and where each is.
+"""The plugins that come with the shell: where each is, and who tells them.
 
 A plugin is imported only when it is named: the libraries behind them take longer to load than the shell itself.
 """
@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from dispatcher.shell_plugin import ShellPlugin
 from engine.plugin import Plugin, Plugins
 
 if TYPE_CHECKING:
     from dispatcher.sweep import SweepReport
-
-
-class ShellPlugin(Plugin):
-    """A plugin of a function, not of a run alone."""
-
-    def on_sweep(self, report: SweepReport) -> None:
-        """A sweep has ended."""
-
-    def on_invocation_end(self) -> None:
-        """The function is about to answer, or to fail: whatever is kept back must go out now."""
 
 
 def made(names: Iterable[str], *, log_level: str) -> Sequence[ShellPlugin]:

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 
 from dispatcher.open_steps import OpenSteps
-from dispatcher.plugins import ShellPlugin
+from dispatcher.shell_plugin import ShellPlugin
 
 if TYPE_CHECKING:
     from engine import NodeEvent, Snapshot

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from dispatcher.open_steps import OpenSteps
-from dispatcher.plugins import ShellPlugin
+from dispatcher.shell_plugin import ShellPlugin
 from engine import Status
 
 if TYPE_CHECKING:

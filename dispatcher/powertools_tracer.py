@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from aws_lambda_powertools import Tracer
 
 from dispatcher.open_steps import OpenSteps
-from dispatcher.plugins import ShellPlugin
+from dispatcher.shell_plugin import ShellPlugin
 
 if TYPE_CHECKING:
     from engine import NodeEvent

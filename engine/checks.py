@@ -11,6 +11,7 @@ from engine.definition import Node, WorkflowDefinition, listed
 from engine.errors import ExpressionError, Fault, InvalidDefinition
 from engine.json_path import json_path, location_in
 from engine.json_value import JsonValue, checked_copy
+from engine.models import said_by
 from engine.naming import is_error_handle
 from engine.node_definition import NodeDefinition
 from engine.schema import faults_of_schema, schema_faults
@@ -51,6 +52,24 @@ def definition_faults(
     return tuple(faults)
 
 
+def parsed(
+    document: object,
+    node_definitions: Mapping[str, NodeDefinition],
+    transform_engines: Sequence[TransformEngine] = (),
+) -> WorkflowDefinition:
+    """Reads a definition whose structure is sound; of one whose parts do not fit together every other fault is told too.
+
+    Raises:
+        InvalidDefinition: with every fault found, each with its JSON path.
+    """
+    try:
+        return WorkflowDefinition.parse(document)
+    except InvalidDefinition as invalid:
+        parts = WorkflowDefinition.parts_of(document)
+        more = () if parts is None else definition_faults(parts, node_definitions, transform_engines)
+        raise InvalidDefinition(invalid.name, (*invalid.faults, *more)) from None
+
+
 def _type_faults(node: Node, known: NodeDefinition, path: str) -> Sequence[Fault]:
     faults = [
         Fault(f"{path}.type", f"the {name} schema of {node.type!r} at {fault}")
@@ -76,7 +95,7 @@ def _data_faults(
                 kind, location = item["type"], item["loc"]
                 if _is_certain(kind, location, data, known):
                     located = json_path(location_in(data, location, missing=kind == "missing"))
-                    faults.append(Fault(path + located[1:], item["msg"]))
+                    faults.append(Fault(path + located[1:], said_by(item["msg"])))
     elif known.input is not None and not has_template(known.resolvable(data)):
         faults += [Fault(path + fault.path[1:], fault.message) for fault in schema_faults(known.input, data)]
     return faults

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, Protocol, Self, TypeAlias
+from typing import Annotated, Final, Literal, Protocol, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from engine.content_hash import content_hash
@@ -18,11 +27,16 @@ from engine.errors import Fault, InvalidDefinition, InvalidOutput
 from engine.json_path import json_path, location_in
 from engine.json_value import JsonObject, JsonValue, checked_copy
 from engine.limits import NAMES_SHOWN_MAX
+from engine.models import said_by
 from engine.naming import ERROR_HANDLE, NAME_PATTERN, camel_case, is_error_handle
 from engine.naming import valid_name as valid_name  # noqa: PLC0414  (others import it from here)
 from engine.retry import RetryPolicy
 
 Name: TypeAlias = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+
+
+_PARTS_ALONE: Final = object()
+"""Pydantic's context where a definition's parts are read and not how they fit together."""
 
 
 class DefinitionSource(Protocol):
@@ -139,8 +153,8 @@ class WorkflowDefinition(_Document):
     metadata: Json = None
 
     @model_validator(mode="after")
-    def _check_structure(self) -> Self:
-        faults = structural_faults(self.nodes, self.edges, self.start)
+    def _check_structure(self, info: ValidationInfo) -> Self:
+        faults = () if info.context is _PARTS_ALONE else structural_faults(self.nodes, self.edges, self.start)
         if faults:
             raise _collected(faults)
         return self
@@ -159,6 +173,14 @@ class WorkflowDefinition(_Document):
             # Of a document with unreadable parts the readable ones are looked at too: all faults at once.
             faults = faults_of(error, document) + structural_faults(*_outline(document))
             raise InvalidDefinition(str(name), tuple(dict.fromkeys(faults))) from None
+
+    @classmethod
+    def parts_of(cls, document: object) -> WorkflowDefinition | None:
+        """What can be looked at of a faulty document, but not run: its parts, if each can be read, however they fit."""
+        try:
+            return cls.model_validate(document, context=_PARTS_ALONE)
+        except ValidationError:
+            return None
 
     @cached_property
     def start_node_id(self) -> str:
@@ -345,5 +367,5 @@ def faults_of(error: ValidationError, document: object = None) -> tuple[Fault, .
         if isinstance(inner, tuple):
             faults.extend(Fault(path + fault.path[1:], fault.message) for fault in inner if isinstance(fault, Fault))
         else:
-            faults.append(Fault(path, item["msg"]))
+            faults.append(Fault(path, said_by(item["msg"])))
     return tuple(faults)

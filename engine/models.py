@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
+def said_by(message: str) -> str:
+    """A pydantic error's message; that of a validator as the validator has written it."""
+    return message.removeprefix("Value error, ")
+
+
 def is_model(value: object) -> TypeGuard[BaseModel]:
     """Whether it is an instance of a model."""
     return is_model_type(type(value))

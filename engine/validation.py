@@ -7,6 +7,7 @@ from typing import Protocol
 from engine.errors import Fault, RefluxoError
 from engine.json_path import json_path, location_in
 from engine.json_value import JsonValue
+from engine.models import said_by
 from engine.node_definition import Schema
 
 
@@ -51,7 +52,7 @@ class SchemaValidator:
                 tuple(
                     Fault(
                         json_path(location_in(value, item["loc"], missing=item["type"] == "missing")),
-                        f"{item['msg']} (rule: {item['type']})",
+                        f"{said_by(item['msg'])} (rule: {item['type']})",
                     )
                     for item in error.errors(include_url=False, include_input=False, include_context=False)
                 )

@@ -11,6 +11,7 @@ from typing import Final
 from engine.route import Route
 from local.events import UPLOAD_BUCKET_NAME
 from local.keeper import SAVE_SECONDS
+from local.own_command import own_command
 from local.stack import LocalStack
 
 DEFAULT_PORT: Final = 8080
@@ -19,7 +20,7 @@ DEFAULT_PORT: Final = 8080
 _EXAMPLE: Final = "content-approval"
 _EXAMPLE_INPUT: Final = {"title": "Hi", "text": "Hello"}
 
-_ANY_CREDENTIALS: Final = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1"
+_ANY_CREDENTIALS: Final = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
 
 # Operators of a pattern whose value, as it stands, is a value that matches.
 _OPERATORS: Final = ("prefix", "suffix", "equals-ignore-case", "wildcard")
@@ -71,8 +72,9 @@ def _first_event(stack: LocalStack) -> Iterator[str]:
 
 def _next(stack: LocalStack) -> Iterator[str]:
     at = "" if stack.url.endswith(f":{DEFAULT_PORT}") else f" --url {stack.url}"
+    command = own_command()
     yield ""
-    yield f"See your runs with `refluxo list{at}`, and one with `refluxo show ID --watch{at}`. Ctrl-C stops."
+    yield f"See your runs with `{command} list{at}`, and one with `{command} show ID --watch{at}`. Ctrl-C stops."
     yield ""
 
 

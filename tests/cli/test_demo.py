@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cli.demo import run_demo
 from cli.demo_examples import EXAMPLES, Pace
+from local.own_command import own_command
 
 QUICK = Pace(editor=0.1, upload=0.1, night=0.5, poll=0.05)
 
@@ -56,6 +57,7 @@ def test_through_a_pipe_there_are_no_control_codes(demo: tuple[int, str]) -> Non
     assert "\x1b" not in demo[1]
     assert "\r" not in demo[1]
     assert "Try next" in demo[1]
+    assert f"\n  {own_command()} list  " in demo[1]
 
 
 def test_a_demo_that_does_not_end_well_says_so_as_json() -> None:

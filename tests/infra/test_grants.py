@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -24,6 +25,7 @@ from dispatcher import table_schema
 from dispatcher.bootstrap import App, aws_adapters
 from dispatcher.dead_letter_handler import handle_dead_letters
 from dispatcher.event_handler import handle_event
+from dispatcher.http_routes import ROUTES, Route
 from dispatcher.queue_handler import handle_batch
 from dispatcher.settings import Settings
 from dispatcher.sweep_handler import handle_schedule
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 Call = tuple[Resource, str]
+
+URL: Final = "https://api.test"
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
@@ -165,8 +169,9 @@ class Deployment:
     def __init__(self) -> None:
         self.now_ms = 1_772_442_000_000
         resources = provision(Unheard(), signing_secret="whsec_test")
-        self._settings = Settings.from_env(resources.environment("https://api.test", "tests:registry"))
+        self._settings = Settings.from_env(resources.environment(URL, "tests:registry"))
         self.heard: dict[str, set[Call]] = {}
+        self.routes: set[Route] = set()
         self._front_door = self._function("front door")
         self._dispatcher = self._function("dispatcher")
         self._sweep = self._function("sweep")
@@ -181,9 +186,11 @@ class Deployment:
         return App(settings, adapters, registry())
 
     def http(self, method: str, target: str, body: object = None, status: int = 202) -> Any:
-        """One request, answered as expected."""
+        """One request, answered as expected; ``routes`` has what was asked for so far."""
         data = b"" if body is None else json.dumps(body).encode()
         now = datetime.fromtimestamp(self.now_ms / 1000, tz=UTC)
+        path = urlsplit(target).path
+        self.routes |= {route for route in ROUTES if route.method == method and route.pattern.fullmatch(path)}
         answer: Any = self._front_door.http_api.handle(http_event(method, target, {}, data, request_id="r", now=now))
         assert answer["statusCode"] == status, answer["body"][:200]
         return json.loads(answer["body"])
@@ -226,17 +233,18 @@ def event(body: str) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def heard() -> Iterator[dict[str, set[Call]]]:
-    """What each function asked of AWS in the course of some runs' lives."""
+def lived() -> Iterator[Deployment]:
+    """A deployment in which some runs have lived."""
     with mock_aws():
         deployment = Deployment()
         live_and_be_removed(deployment)
+        be_answered_by_a_link(deployment)
         fail_and_be_retried(deployment)
         expire(deployment)
         be_lost(deployment)
         be_started_by_events(deployment)
         be_defined(deployment)
-        yield deployment.heard
+        yield deployment
 
 
 def live_and_be_removed(deployment: Deployment) -> None:
@@ -255,6 +263,17 @@ def live_and_be_removed(deployment: Deployment) -> None:
     deployment.http("DELETE", "/runs/run-1", status=409)
     for run in ("fork-1", "run-1"):
         assert deployment.http("DELETE", f"/runs/{run}", status=200)["removed"]
+
+
+def be_answered_by_a_link(deployment: Deployment) -> None:
+    """A run whose wait is looked at and answered by its link, with more than an item holds, by a caller who waits."""
+    deployment.start("waits", "run-0")
+    deployment.deliver(deployment.continuation("run-0"))
+    link = deployment.http("GET", "/runs/run-0?wait=0", status=200)["wait"]["callbackUrl"].removeprefix(URL)
+    assert deployment.http("GET", link, status=200)["workflowId"] == "run-0"
+    deployment.http("POST", link, {"noise": noise(500_000)})
+    deployment.deliver(json.dumps({"workflowId": "run-0", "wake": True}))
+    deployment.http("GET", "/runs/run-0", status=200)
 
 
 def fail_and_be_retried(deployment: Deployment) -> None:
@@ -307,6 +326,13 @@ def be_defined(deployment: Deployment) -> None:
     deployment.deliver(deployment.continuation("run-6"))
 
 
+def test_every_call_of_the_api_is_among_them(lived: Deployment) -> None:
+    """A call that is added is listened to as well."""
+    assert {(route.method, route.template) for route in ROUTES} == {
+        (route.method, route.template) for route in lived.routes
+    }
+
+
 @pytest.mark.parametrize(
     ("function", "grants"),
     [
@@ -317,7 +343,7 @@ def be_defined(deployment: Deployment) -> None:
         ("events", EVENTS),
     ],
 )
-def test_a_function_is_granted_what_it_calls(heard: dict[str, set[Call]], function: str, grants: Grants) -> None:
+def test_a_function_is_granted_what_it_calls(lived: Deployment, function: str, grants: Grants) -> None:
     """All of it, and no more."""
     granted = {(resource, action) for resource, actions in grants.items() for action in actions}
-    assert heard[function] == granted
+    assert lived.heard[function] == granted

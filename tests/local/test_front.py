@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -152,10 +151,10 @@ def test_a_response_without_failures_names_nobody(response: Mapping[str, object]
 
 
 def test_a_batch_is_deleted_but_for_its_failures() -> None:
-    """What the handler names comes back, with a higher receive count; the rest is gone."""
-    with mock_aws():
-        sqs = boto3.client("sqs", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-        url = sqs.create_queue(QueueName="steps", Attributes={"VisibilityTimeout": "30"})["QueueUrl"]
+    """What the handler names is hidden, comes back after a second, with a higher receive count; the rest is gone."""
+    with virtual_time() as time, mock_aws():
+        clients = MotoClients()
+        sqs, url = clients.sqs(), provision(clients, signing_secret="whsec_test").queue_url
         for body in ("good", "bad"):
             sqs.send_message(QueueUrl=url, MessageBody=body)
         seen: list[tuple[str, str]] = []
@@ -171,9 +170,41 @@ def test_a_batch_is_deleted_but_for_its_failures() -> None:
         assert poller.poll_once() == 2
         assert (poller.counts.batches, poller.counts.deliveries, poller.counts.failures) == (1, 2, 1)
         assert poller.poll_once() == 0
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
-        assert sorted(seen) == [("bad", "1"), ("good", "1")]
+        time.pass_by(2 * SECOND)
+        assert poller.poll_once() == 1
+        assert sorted(seen) == [("bad", "1"), ("bad", "2"), ("good", "1")]
+
+
+def test_what_a_function_is_at_is_hidden_from_others() -> None:
+    """For the time that the cloud's queue gives it; then it is delivered again, for whoever had it must be dead."""
+    with virtual_time() as time, mock_aws():
+        clients = MotoClients()
+        sqs, url = clients.sqs(), provision(clients, signing_secret="whsec_test").queue_url
+        sqs.send_message(QueueUrl=url, MessageBody="slow")
+        others: list[int] = []
+
+        def receive() -> int:
+            return len(sqs.receive_message(QueueUrl=url).get("Messages", []))
+
+        def handle(_event: Mapping[str, object], _context: FunctionContext) -> Mapping[str, object]:
+            for passed in (0, 179, 2):
+                time.pass_by(passed * SECOND)
+                others.append(receive())
+            return {}
+
+        Poller(sqs, url, handle).poll_once()
+        assert others == [0, 0, 1]
+
+
+def test_a_batch_has_ten_messages_at_most() -> None:
+    """As Lambda's has."""
+    with mock_aws():
+        clients = MotoClients()
+        sqs, url = clients.sqs(), provision(clients, signing_secret="whsec_test").queue_url
+        for number in range(12):
+            sqs.send_message(QueueUrl=url, MessageBody=str(number))
+        poller = Poller(sqs, url, lambda _event, _context: {})
+        assert [poller.poll_once() for _ in range(3)] == [10, 2, 0]
 
 
 def test_a_function_that_dies_is_called_again_until_the_message_is_a_dead_letter() -> None:

@@ -13,6 +13,7 @@ import pytest
 from engine import Registry
 from local import LocalStack
 from local.greeting import example_event, greeting
+from local.own_command import own_command
 from tests.local.http import call
 
 
@@ -25,7 +26,7 @@ def test_the_lines_that_are_shown_work() -> None:
         assert call(event[0], json.loads(shlex.split(event[1])[0]))[1]["events"][0]["routes"] == ["upload"]
         assert f"aws --endpoint-url {stack.emulator_url} s3 cp FILE s3://refluxo-uploads/" in text
         assert "in memory" in text
-        assert f"refluxo show ID --watch --url {stack.url}" in text
+        assert f"`{own_command()} show ID --watch --url {stack.url}`" in text
         assert "loaded at once" in text
         kept = greeting(stack, data=Path("folder"), reloads=False)
         assert "kept in folder" in kept

@@ -7,15 +7,15 @@ from cli.http_client import Answer
 from cli.options import Remote
 
 
-def told_accepted(remote: Remote, answer: Answer, what: str) -> int:
-    """Tells that a call was taken, or had been before; with --json the document as it came."""
+def told_accepted(remote: Remote, answer: Answer, what: str, *, repeated: str | None = None) -> int:
+    """Tells that a call was taken, or in the words of ``repeated`` that one was before; with --json the document."""
     if remote.output.as_json:
         remote.output.document(answer.document)
         return DONE
     from cli.plain_text import plain  # noqa: PLC0415  (loaded when used)
 
-    repeated = " (it had been before)" if answer.document.get("repeated") is True else ""
-    remote.output.show(plain(what + repeated))
+    again = answer.document.get("repeated") is True
+    remote.output.show(plain((repeated or f"{what} (it had been before)") if again else what))
     return DONE
 
 

@@ -5,6 +5,7 @@ It plays whoever the run waits for: each wait for a signal is answered with what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Final
@@ -51,10 +52,17 @@ def run_one(
                 raise CommandError(str(error), USAGE) from None
         remote = Remote(stack.url, output, sign=False)
         started = remote.api.post(workflow_path(workflow, "runs"), {"input": run_input}).document
-        player = _Player(remote.api, answer) if answers else None
-        return watch_run(
-            remote, str(started["workflowId"]), registry=registry, interval_seconds=_INTERVAL_SECONDS, seen=player
+        player = _Player(remote.api, answer)
+        code = watch_run(
+            remote,
+            str(started["workflowId"]),
+            registry=registry,
+            interval_seconds=_INTERVAL_SECONDS,
+            seen=player if answers else None,
         )
+        for signal in player.answered:
+            output.note(f"the wait for {signal!r} was answered with {json.dumps(answer, ensure_ascii=False)}")
+        return code
 
 
 class _Player:
@@ -63,11 +71,14 @@ class _Player:
     def __init__(self, api: Api, answer: object) -> None:
         self._api = api
         self._answer = answer
-        self._answered: set[str] = set()
+        self._links: set[str] = set()
+        self.answered: list[object] = []
+        """The signals that were waited for, in order."""
 
     def __call__(self, run: Mapping[str, object]) -> None:
         wait = run.get("wait")
         link = wait.get("callbackUrl") if isinstance(wait, Mapping) else None
-        if isinstance(link, str) and link not in self._answered:
-            self._answered.add(link)
+        if isinstance(wait, Mapping) and isinstance(link, str) and link not in self._links:
+            self._links.add(link)
             self._api.post(link, self._answer)
+            self.answered.append(wait.get("signal"))

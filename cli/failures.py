@@ -12,11 +12,11 @@ FAILED: Final = 1
 USAGE: Final = 2
 """The command line cannot be understood, or something that it needs is missing on this machine."""
 NOT_FOUND: Final = 3
-"""There is no such run or workflow, or nothing of Refluxo at that address."""
+"""There is no such run or workflow."""
 REFUSED: Final = 4
 """The service said no: any other answer of 400 to 499."""
 UNREACHABLE: Final = 5
-"""The service does not answer, or answers 500 or more."""
+"""The service does not answer, answers 500 or more, or is no Refluxo at all."""
 INTERRUPTED: Final = 130
 """Ctrl-C; 128 and the number of the signal, as shells count."""
 
@@ -26,7 +26,7 @@ MEANINGS: Final[Mapping[int, str]] = {
     USAGE: "the command line cannot be understood, or something it needs is missing on this machine",
     NOT_FOUND: "there is no such run or workflow (404)",
     REFUSED: "the service refused: credentials, a conflict, a bad value (any other 4xx)",
-    UNREACHABLE: "the service does not answer, or is not well (5xx)",
+    UNREACHABLE: "the service does not answer, is not well (5xx), or is no Refluxo",
     INTERRUPTED: "interrupted with Ctrl-C",
 }
 

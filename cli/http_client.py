@@ -14,7 +14,7 @@ from email.message import Message
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Final, TypeAlias
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from cli.failures import NOT_FOUND, REFUSED, UNREACHABLE, CommandError
 
@@ -55,6 +55,10 @@ class Answer:
     status: int
     document: Mapping[str, object]
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class _NotOurs(Exception):
+    """An answer that no Refluxo gives."""
 
 
 class Api:
@@ -125,6 +129,9 @@ class Api:
         except urllib.error.HTTPError as error:
             with error:
                 return self._refused(method, path, error)
+        except _NotOurs as error:
+            advice = "check the address: --url, REFLUXO_URL, or the link"
+            raise ApiError(f"what answers at {address} is no Refluxo: {error}", status=None, advice=advice) from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             advice = (
@@ -139,12 +146,18 @@ class Api:
             return Answer(error.code, {}, _lowered(error.headers))
         try:
             problem = _document(error.read())
-        except (OSError, ValueError, HTTPException):
+        except (OSError, HTTPException):
             problem = {}
+        except _NotOurs:
+            # What stands before a service may say in its own words that it is away, or that the caller may not.
+            if error.code < HTTPStatus.BAD_REQUEST or error.code in _BY_OTHERS or error.code >= _SERVER_ERROR:
+                problem = {}
+            else:
+                raise _NotOurs(f"{error.code}, and no JSON object") from None
         # API Gateway itself says {"message": ..} where the service says {"detail": ..}.
         detail = problem.get("detail", problem.get("message", error.reason))
         raise ApiError(
-            f"{method} {path}: {error.code}: {detail}",
+            f"{method} {path}: {error.code}: {_in_brief(detail, problem)}",
             status=error.code,
             advice=self._advice(error.code, path),
             problem={"status": error.code, "detail": detail, **problem},
@@ -160,8 +173,25 @@ class Api:
         if status < HTTPStatus.BAD_REQUEST:
             return "the address redirects, and no redirect is followed: give --url as the API's own address"
         _, room, *rest = path.split("/")
+        near = self._nearest(rest[0]) if status == HTTPStatus.NOT_FOUND and room == "workflows" and rest else None
+        if near is not None:
+            return f"did you mean {near}?"
         return _NEXT.get((status, room), _NEXT.get((status, ""), "")).format(*rest, "") or None
 
+    def _nearest(self, name: str) -> str | None:
+        """The workflow whose name is most like one that is none's."""
+        try:
+            found = self.get("/workflows").document.get("workflows")
+        except ApiError:
+            return None
+        from difflib import get_close_matches  # noqa: PLC0415  (only after a mistake)
+
+        names = [str(each.get("name")) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+        return None if unquote(name) in names else next(iter(get_close_matches(unquote(name), names, 1)), None)
+
+
+_SERVER_ERROR: Final = HTTPStatus.INTERNAL_SERVER_ERROR
+_BY_OTHERS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 
 _NEXT: Final[Mapping[tuple[int, str], str]] = {
     (HTTPStatus.NOT_FOUND, "runs"): "refluxo list shows the runs there are",
@@ -179,10 +209,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 def _document(body: bytes) -> Mapping[str, object]:
     if not body.strip():
         return {}
-    document = json.loads(body)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
     if not isinstance(document, dict):
-        raise ValueError("the answer is no JSON object: is this the address of a Refluxo API?")  # noqa: TRY004
+        raise _NotOurs("its answer is no JSON object")
     return document
+
+
+def _in_brief(detail: object, problem: Mapping[str, object]) -> object:
+    """What a problem is, without its faults, which are told one by one."""
+    errors = problem.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    told_twice = isinstance(first, Mapping) and str(first.get("message")) in str(detail)
+    return "what was sent is not valid" if told_twice else detail
 
 
 def _lowered(headers: Message) -> Mapping[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cli.definition_source import read_definition
 from cli.failures import DONE, FAILED
 from cli.output import Output
 from cli.plain_text import plain
@@ -27,7 +27,7 @@ def validate(registry: Registry, files: Sequence[Path], output: Output) -> int:
 
 def _checked(file: Path, registry: Registry) -> Mapping[str, object]:
     try:
-        definition = read_definition(file)
+        definition = registry.parse(json.loads(file.read_text(encoding="utf-8")))
     except InvalidDefinition as error:
         return {"file": str(file), "valid": False, "errors": _told(error.faults)}
     except (OSError, ValueError, RecursionError) as error:

@@ -203,7 +203,7 @@ class App:
         """Definitions, pinned."""
         from dispatcher.catalog import Catalog  # noqa: PLC0415
 
-        return Catalog(self.registry, self.adapters.store)
+        return Catalog(self.registry, self.adapters.store, self.executors.keys())
 
     @cached_property
     def archive(self) -> Archive:

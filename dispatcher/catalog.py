@@ -5,7 +5,7 @@ A name that is registered in code is the code's; any other may be put as data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dispatcher.errors import Retryable, Terminal
@@ -44,10 +44,14 @@ class KnownWorkflow(NamedTuple):
 
 
 class Catalog:
-    """Engines by definition; stores a definition when its first run starts."""
+    """Engines by definition; stores a definition when its first run starts.
 
-    def __init__(self, registry: Registry, store: RunStore) -> None:
+    ``executors``: node types that the engine only describes and this deployment executes.
+    """
+
+    def __init__(self, registry: Registry, store: RunStore, executors: Collection[str] = ()) -> None:
         self._registry = registry
+        self._executors = executors
         self._plugins = Plugins(registry.plugins)
         self._store = store
         self._engines: dict[DefinitionRef, WorkflowEngine] = {}
@@ -70,6 +74,9 @@ class Catalog:
         # Read each time: what another process has put counts from the next start on.
         pointer = None if name in self._registry.workflows or not valid_name(name) else self._store.load_pointer(name)
         if pointer is None:
+            if name not in self._registry.workflows:
+                known = _some([workflow.name for workflow in self.listed()])
+                raise UnknownWorkflow(f"there is no workflow {name!r}; there are: {known}")
             return self._registry.workflow(name)
         reference = DefinitionRef(name, pointer.version)
         self._stored.add(reference)
@@ -134,7 +141,15 @@ class Catalog:
 
     def node_types(self) -> list[JsonValue]:
         """Every node type as JSON, with schemas, handles and documentation."""
-        return self._registry.describe_node_types()
+        return self._registry.describe_node_types(self._executors)
+
+    def parse(self, document: object) -> WorkflowDefinition:
+        """Reads a definition that is to be put.
+
+        Raises:
+            InvalidDefinition: its structure is not sound; what else the registry finds is told with it.
+        """
+        return self._registry.parse(document)
 
     def pinned(self, definition: WorkflowDefinition) -> WorkflowEngine:
         """The engine of a definition about to be used by a new run, which is stored first."""
@@ -179,6 +194,12 @@ class Catalog:
         from engine import WorkflowDefinition  # noqa: PLC0415  (not before a definition is read)
 
         return WorkflowDefinition.parse(document)
+
+
+def _some(names: Sequence[str]) -> str:
+    from engine.definition import listed  # noqa: PLC0415  (not before something is wrong)
+
+    return listed(names) or "none"
 
 
 def _in_brief(definition: WorkflowDefinition) -> str | None:

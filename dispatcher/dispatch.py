@@ -31,6 +31,7 @@ from dispatcher.limits import (
 )
 from dispatcher.messages import Delivery
 from dispatcher.ports import RunStore, StepQueue
+from dispatcher.raised_errors import tell_raised
 from dispatcher.step_deadline import StepTimedOut, step_deadline
 from dispatcher.webhook_token import WebhookTokens
 from engine import Host, Resumed, Snapshot, Status, WaitAddress, WorkflowEngine
@@ -214,6 +215,7 @@ class Dispatcher:
             signal_url=lambda signal: self._link(head, here, trouble, signal),
             announces=True,
             executors=self.executors,
+            raised=lambda error: tell_raised(error, snapshot),
         )
 
     def _link(self, head: Head, address: WaitAddress, trouble: list[DispatchError], signal: str | None = None) -> str:

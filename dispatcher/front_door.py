@@ -105,7 +105,8 @@ class FrontDoor:
         if isinstance(definition.input, dict):
             faults = schema_faults(definition.input, request.input)
             if faults:
-                raise InvalidRunInput(tuple(Fault(f"$.input{fault.path[1:]}", fault.message) for fault in faults))
+                none = "no input was given; " if request.input is None else ""
+                raise InvalidRunInput(tuple(Fault(f"$.input{fault.path[1:]}", none + fault.message) for fault in faults))
         engine = self.catalog.pinned(definition)
         now = self.now_ms()
         snapshot = engine.create_initial_snapshot(

@@ -48,7 +48,7 @@ class DefinitionRoutes:
         """Makes a definition the one that new runs of its name begin with; runs under way keep theirs."""
         operators_only(request, "to put a definition")
         name = request.parameters["name"]
-        definition = _definition_in(request, name)
+        definition = self._definition_in(request, name)
         before = self._catalog.put(definition, may_replace=lambda now: _is_allowed(request, now, definition.version))
         document: JsonObject = {
             "name": name,
@@ -59,6 +59,16 @@ class DefinitionRoutes:
         answer = with_header(response_of(201 if before is None else 200, document), "etag", etag(definition.version))
         return with_header(answer, "location", f"/workflows/{name}") if before is None else answer
 
+    def _definition_in(self, request: Request, name: str) -> WorkflowDefinition:
+        """The definition in a body, which need not repeat its name. The version that a GET tells may stand in it."""
+        document = request.json()
+        if not isinstance(document, dict):
+            return self._catalog.parse(document)
+        if document.get("name", name) != name:
+            said = Fault("$.name", f"{document['name']!r} is not the name in the path, {name!r}; leave it out")
+            raise InvalidDefinition(name, (said,))
+        return self._catalog.parse({key: value for key, value in document.items() if key != "version"} | {"name": name})
+
     def node_types(self, _request: Request) -> Response:
         """Every node type with its schemas and handles."""
         return response_of(200, {"nodeTypes": self._node_types})
@@ -67,19 +77,6 @@ class DefinitionRoutes:
     def _node_types(self) -> list[JsonValue]:
         # Pydantic takes its time over the schemas, and the registry does not change.
         return self._catalog.node_types()
-
-
-def _definition_in(request: Request, name: str) -> WorkflowDefinition:
-    """The definition in a body, which need not repeat its name. The version that a GET tells may stand in it."""
-    document = request.json()
-    if not isinstance(document, dict):
-        return WorkflowDefinition.parse(document)
-    if document.get("name", name) != name:
-        said = Fault("$.name", f"{document['name']!r} is not the name in the path, {name!r}; leave it out")
-        raise InvalidDefinition(name, (said,))
-    return WorkflowDefinition.parse(
-        {key: value for key, value in document.items() if key != "version"} | {"name": name}
-    )
 
 
 def _is_allowed(request: Request, now: str | None, wanted: str) -> bool:

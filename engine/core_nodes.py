@@ -168,7 +168,9 @@ def _hosted(
         return hosts(data, step)
 
     executor.__doc__ = description
-    return NodeDefinition(executor, input=model, handles=handles, retry_policy=retry_policy, raw=raw or False)
+    return NodeDefinition(
+        executor, input=model, handles=handles, retry_policy=retry_policy, raw=raw or False, hosted=True
+    )
 
 
 def _pure(

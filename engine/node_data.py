@@ -107,7 +107,13 @@ def _initial(engine: WorkflowEngine, given: JsonValue, step: Step) -> Snapshot:
 def _host(step: Step) -> Host:
     # The step's own key is the nonce within: keys inside differ from any other step's, and repeat with this one.
     # Nothing announces: to plugins these are steps, and no run of their own.
-    return Host(nonce=step.idempotency_key, deadline_ms=step.deadline_ms, announces=True, executors=step.host.executors)
+    return Host(
+        nonce=step.idempotency_key,
+        deadline_ms=step.deadline_ms,
+        announces=True,
+        executors=step.host.executors,
+        raised=step.host.raised,
+    )
 
 
 def _end(snapshot: Snapshot) -> Output:

@@ -38,6 +38,7 @@ class NodeDefinition:
         timeout_ms: how long one execution may take.
         raw: leaves ``{{ }}`` in the data alone, or in the data's fields of these names.
         metadata: anything for editors.
+        hosted: whether it is executed by the host alone, where that can.
     """
 
     executor: Executor
@@ -48,6 +49,7 @@ class NodeDefinition:
     timeout_ms: int | None = None
     raw: bool | Sequence[str] = False
     metadata: Mapping[str, JsonValue] | None = None
+    hosted: bool = False
     takes_step: bool = field(init=False)
     is_async: bool = field(init=False)
 

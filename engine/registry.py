@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -190,11 +190,14 @@ class Registry:
 
         load_folder(self, Path(folder))
 
-    def describe_node_types(self) -> list[JsonValue]:
-        """Every node type as JSON, with schemas, handles and documentation, for an editor."""
+    def describe_node_types(self, executors: Collection[str] = ()) -> list[JsonValue]:
+        """Every node type as JSON, with schemas, handles and documentation, for an editor.
+
+        ``executors``: types that the engine only describes and the host executes.
+        """
         from engine.node_types import describe_all  # noqa: PLC0415  (loaded when used)
 
-        return describe_all(self._nodes)
+        return describe_all(self._nodes, executors)
 
     def node_type_of(self, executor: Executor) -> str:
         """The type a function is registered under.
@@ -206,6 +209,16 @@ class Registry:
             if definition.executor is executor:
                 return node_type
         raise ValueError(f"{executor!r} is not registered; put @registry.node('its-type') above it")
+
+    def parse(self, document: object) -> WorkflowDefinition:
+        """Reads a definition from JSON data; one of sound structure is checked when it is added, or its engine made.
+
+        Raises:
+            InvalidDefinition: with every fault found, those that only this registry sees among them.
+        """
+        from engine.checks import parsed  # noqa: PLC0415  (loaded when used)
+
+        return parsed(document, self._nodes, self.transform_engines)
 
     def add(self, workflow: WorkflowDefinition | DefinitionSource | Mapping[str, object]) -> WorkflowDefinition:
         """Registers a workflow by its name, checked against the node types known by now.
@@ -219,7 +232,7 @@ class Registry:
         from engine.checks import definition_faults  # noqa: PLC0415  (loaded when used)
         from engine.definition import WorkflowDefinition  # noqa: PLC0415
 
-        definition = _definition(workflow)
+        definition = self.parse(workflow) if isinstance(workflow, Mapping) else _definition(workflow)
         faults = definition_faults(definition, self._nodes, self.transform_engines)
         if definition.name in self._workflows:
             faults += (Fault("$.name", f"workflow {definition.name!r} is registered already"),)
@@ -286,12 +299,10 @@ def _jexl() -> TransformEngine:
     return JexlTransformEngine({"callbackUrl": CALLBACK_URL})
 
 
-def _definition(workflow: WorkflowDefinition | DefinitionSource | Mapping[str, object]) -> WorkflowDefinition:
+def _definition(workflow: WorkflowDefinition | DefinitionSource) -> WorkflowDefinition:
     from engine.definition import WorkflowDefinition  # noqa: PLC0415  (loaded when used)
 
-    if isinstance(workflow, WorkflowDefinition):
-        return workflow
-    return WorkflowDefinition.parse(workflow) if isinstance(workflow, Mapping) else workflow.to_definition()
+    return workflow if isinstance(workflow, WorkflowDefinition) else workflow.to_definition()
 
 
 def _annotated_models(executor: Callable[..., Any]) -> tuple[Schema | None, Schema | None]:

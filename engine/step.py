@@ -34,6 +34,7 @@ class Host(NamedTuple):
         announces: whether the host calls ``WorkflowEngine.announce`` itself, once a step is saved.
         executors: what executes the node types that the engine only describes, by type; each is called with
             ``(data, step)``.
+        raised: told of each error that an executor raises: a snapshot keeps no more of it than type and message.
     """
 
     nonce: str | None = None
@@ -43,6 +44,7 @@ class Host(NamedTuple):
     signal_url: Callable[[str], str] | None = None
     announces: bool = False
     executors: Mapping[str, Callable[..., object]] = _NO_EXECUTORS
+    raised: Callable[[BaseException], None] | None = None
 
 
 _NO_HOST: Final = Host()

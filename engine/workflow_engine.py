@@ -390,6 +390,8 @@ class WorkflowEngine:
         return data
 
     def _failed(self, execution: _Execution, raised: BaseException) -> Snapshot:
+        if execution.step.host.raised is not None:
+            execution.step.host.raised(raised)
         error = StepError.of(raised)
         outcome = self._failure_outcome(
             execution.node,

@@ -17,7 +17,7 @@ EXAMPLE_INPUT: Final[Mapping[str, str]] = {"title": "Hello", "text": "A first ru
 
 # The keys of a user have no session token, and curl signs a header without a value but does not send it: so another
 # stands in its place. It is one argument in every shell, for not all of them split what a variable holds.
-_SESSION_TOKEN: Final = "${AWS_SESSION_TOKEN:+x-amz-security-token: }${AWS_SESSION_TOKEN:-accept: application/json}"
+_TOKEN_HEADER: Final = "${AWS_SESSION_TOKEN:+x-amz-security-token: }${AWS_SESSION_TOKEN:-accept: application/json}"  # noqa: S105
 
 
 def signed_curl(url: str, region: str, authorizer: Authorizer) -> str:
@@ -34,7 +34,7 @@ def _authority(region: str, authorizer: Authorizer) -> str:
         case "iam":
             return (
                 f'--aws-sigv4 "aws:amz:{region}:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
-                f'--header "{_SESSION_TOKEN}" '
+                f'--header "{_TOKEN_HEADER}" '
             )
         case "jwt":
             return '--header "authorization: Bearer $TOKEN" '

@@ -33,6 +33,20 @@ def greeting(stack: LocalStack, *, data: Path | None, reloads: bool) -> str:
     )
 
 
+def document_of(stack: LocalStack, *, data: Path | None) -> str:
+    """The same for a program that has started the stack, as one line of JSON."""
+    return json.dumps(
+        {
+            "url": stack.url,
+            "emulatorUrl": stack.emulator_url,
+            "elsewhere": stack.elsewhere,
+            "data": None if data is None else str(data),
+            "requeued": stack.requeued,
+            "workflows": stack.workflows,
+        }
+    )
+
+
 def _where(stack: LocalStack, data: Path | None, *, reloads: bool) -> Iterator[str]:
     yield f"Refluxo serves {stack.url} over an emulated AWS at {stack.emulator_url}"
     for service, url in sorted(stack.elsewhere.items()):

@@ -48,8 +48,8 @@ class RunFailed(AssertionError):
 class LocalRun:
     """A run. Asking it for something lets time pass until that is so.
 
-    Each method that does has an ``async`` twin for tests that are coroutines: it works in a thread of its own, so
-    async executors work there too.
+    In tests that are coroutines all of them work, async executors included, and hold up the test's event loop
+    meanwhile; those with an ``async`` twin can be awaited instead.
     """
 
     def __init__(self, runner: Deployment, workflow_id: str) -> None:
@@ -243,6 +243,10 @@ class LocalRun:
             how = f"{self.status.value} with {found}" if found is not None else self.status.value
             raise AssertionError(f"the run is {how}\n{self.story()}")
         return self
+
+    async def assert_failed_async(self, error_type: str | None = None) -> LocalRun:
+        """As :meth:`assert_failed`."""
+        return await asyncio.to_thread(self.assert_failed, error_type)
 
 
 def _caller(reason: str | None) -> Caller:

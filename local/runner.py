@@ -6,11 +6,13 @@ delivers messages, lets visibility end, and moves the clock to whatever happens 
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn
@@ -260,14 +262,25 @@ class LocalRunner:
         self.work(lambda: False, until_ms=until_ms)
         self._now_ms = until_ms
 
+    async def advance_async(self, by: timedelta | int) -> None:
+        """As :meth:`advance`, for tests that are coroutines."""
+        await asyncio.to_thread(self.advance, by)
+
     def work(self, done: Callable[[], bool], *, until_ms: int = _FOREVER_MS) -> bool:
         """Lets things happen, in the order of their times, until something is so; says whether it is.
 
-        Stops when nothing more will happen by itself, or when the next thing is later than ``until_ms``.
+        Stops when nothing more will happen by itself, or when the next thing is later than ``until_ms``. In a thread
+        of its own where this one runs an event loop: async executors have theirs.
 
         Raises:
             NeverEnds: too much has happened.
         """
+        if not _in_event_loop():
+            return self._work(done, until_ms)
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._work, done, until_ms).result()
+
+    def _work(self, done: Callable[[], bool], until_ms: int) -> bool:
         for _ in range(DELIVERIES_MAX):
             if done():
                 return True
@@ -319,6 +332,14 @@ class LocalRunner:
             self.crashes += 1
             self._process = self._new_app(mortal=True)
             return True
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _identity(argument: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from engine.errors import InvalidDefinition
 from local.endpoints import endpoints_from
 from local.env_file import load_env_file
 from local.front import PayloadFormat
-from local.greeting import DEFAULT_PORT, greeting
+from local.greeting import DEFAULT_PORT, document_of, greeting
 from local.reloader import watch_files
 from local.stack import DEFAULT_REGISTRY, LocalStack, PortTaken
 from local.step_lines import telling_steps
@@ -45,6 +46,8 @@ class ServeOptions:
         reload: whether the registry is loaded afresh when its files change.
         sweep_seconds: how often the sweep runs.
         payload_format: of the events that requests become.
+        as_json: whether it says where it serves in one line of JSON, for programs, and an error as a problem document
+            (RFC 9457).
     """
 
     registry: str = DEFAULT_REGISTRY
@@ -55,6 +58,7 @@ class ServeOptions:
     reload: bool = True
     sweep_seconds: float = 60
     payload_format: PayloadFormat = "2.0"
+    as_json: bool = False
 
 
 def serve(options: ServeOptions) -> int:
@@ -68,21 +72,33 @@ def serve(options: ServeOptions) -> int:
         with telling_steps(), _Signals() as signals:
             load_env_file(options.env_file, os.environ)
             with _stack(options) as stack:
-                sys.stdout.write(greeting(stack, data=options.data, reloads=options.reload) + "\n")
-                sys.stdout.flush()
+                _say(document_of(stack, data=options.data) if options.as_json else _greeting(stack, options))
                 signals.wait()
-                sys.stdout.write("\nstopping\n")
-                sys.stdout.flush()
+                if not options.as_json:
+                    _say("\nstopping")
     except (PortTaken, InvalidDefinition, ValueError) as error:
-        sys.stderr.write(f"refluxo: {error}\n")
-        return CANNOT_START
+        return _cannot_start(str(error), as_json=options.as_json)
     except (BotoCoreError, ClientError) as error:
         advice = "are --dynamodb-endpoint and the AWS_ENDPOINT_URL variables right, and is what they name up?"
-        sys.stderr.write(f"refluxo: {error}; {advice}\n")
-        return CANNOT_START
+        return _cannot_start(f"{error}; {advice}", as_json=options.as_json)
     # The process ends now, and what is loaded with it: to look it through for garbage first would take seconds.
     gc.freeze()
     return STOPPED
+
+
+def _greeting(stack: LocalStack, options: ServeOptions) -> str:
+    return greeting(stack, data=options.data, reloads=options.reload)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # a pipe's reader waits for it
+
+
+def _cannot_start(why: str, *, as_json: bool) -> int:
+    problem = json.dumps({"type": "about:blank", "title": "Command failed", "detail": why})
+    sys.stderr.write(f"{problem if as_json else f'refluxo: {why}'}\n")
+    return CANNOT_START
 
 
 def _stack(options: ServeOptions) -> LocalStack:

@@ -22,7 +22,8 @@ _COMMAND_LINE = ParameterSource.COMMANDLINE
     "demo",
     epilog=examples(
         "refluxo demo",
-        'refluxo demo content-approval --input \'{"title": "Hi", "text": "Hello"}\' --answer \'{"approved": true}\'',
+        'refluxo demo content-approval --input \'{"title": "Hi", "text": "Hello"}\''
+        ' --answer \'{"approved": true, "editor": "Ana"}\'',
     ),
 )
 @click.argument("workflow", metavar="[NAME]", required=False, shell_complete=workflow_names)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from cli.options import PORT, examples, registry_option
+from cli.options import PORT, examples, json_option, registry_option
 
 SECTION = "This machine"
 
@@ -16,7 +16,7 @@ SECTION = "This machine"
     "local",
     epilog=examples(
         "refluxo local",
-        "refluxo local --port 0 --registry shop:registry --data .refluxo",
+        "refluxo local --port 0 --registry shop:registry --data .refluxo --json",
         "refluxo local --dynamodb-endpoint http://127.0.0.1:8000 --no-reload",
     ),
 )
@@ -45,6 +45,7 @@ SECTION = "This machine"
     show_default=True,
     help="Form of API Gateway's events: HTTP API (2.0) or REST API (1.0).",
 )
+@json_option
 def command(
     *,
     port: int,
@@ -55,10 +56,13 @@ def command(
     reload: bool,
     sweep_seconds: float,
     payload_format: Literal["1.0", "2.0"],
+    as_json: bool,
 ) -> int:
     """Serve the whole product on this machine.
 
     It runs over an emulated AWS until Ctrl-C. Its state is in memory, and goes with it, unless --data keeps it.
+    What happens to runs is told on standard error. With --json, the first line of standard output is {url,
+    emulatorUrl, elsewhere, data, requeued, workflows}, as soon as it serves.
     """
     from local.serve import ServeOptions, serve  # noqa: PLC0415  (the emulator takes a second to load)
 
@@ -72,5 +76,6 @@ def command(
             reload=reload,
             sweep_seconds=sweep_seconds,
             payload_format=payload_format,
+            as_json=as_json,
         )
     )

@@ -32,15 +32,27 @@ def command(remote: Remote) -> int:
         table.add_column(name, no_wrap=name == "TYPE")
     found = document.get("nodeTypes")
     for each in found if isinstance(found, list) else ():
-        handles = each.get("handles")
         table.add_row(
             plain(each.get("type")),
             plain(" ".join(_fields(each.get("input")))),
-            "by its data" if handles is None else plain(" ".join(map(str, handles))),
-            plain((str(each.get("description") or "").splitlines() or [""])[0].replace("``", "")),
+            plain(_handles(each)),
+            plain(_said(each)),
         )
     remote.output.show(table)
     return DONE
+
+
+def _handles(told: Mapping[str, object]) -> str:
+    handles = told.get("handles")
+    if isinstance(handles, list):
+        return " ".join(map(str, handles))
+    return "by its data" if told.get("handlesByData") else "not declared"
+
+
+def _said(told: Mapping[str, object]) -> str:
+    first, *_ = str(told.get("description") or "").splitlines() or [""]
+    described = "Cannot be executed yet. " if told.get("executed") is False else ""
+    return described + first.replace("``", "")
 
 
 def _fields(schema: object) -> Iterator[str]:

@@ -11,6 +11,8 @@ from cli.options import Json, Remote, address, calls_api, examples, reason_optio
 
 SECTION = "Runs"
 
+_TWICE = "an answer was given before; this one is not taken"
+
 
 @click.command(
     "resume",
@@ -37,7 +39,7 @@ def command(remote: Remote, run_id: str, payload: object, reason: str | None, ke
         # A link is its own permission: nobody's credentials go to its address.
         split = address(run_id)
         answer = Api(f"{split.scheme}://{split.netloc}").post(run_id, payload, idempotency_key=key)
-        return told_accepted(remote, answer, "payload delivered")
+        return told_accepted(remote, answer, "payload delivered", repeated=_TWICE)
     body = payload if reason is None else {"reason": reason}
     answer = remote.api.post(run_path(run_id, "resume"), body, idempotency_key=key)
-    return told_accepted(remote, answer, f"{run_id} goes on")
+    return told_accepted(remote, answer, f"{run_id} goes on", repeated=None if payload is None else _TWICE)

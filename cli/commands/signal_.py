@@ -30,4 +30,5 @@ def command(remote: Remote, run_id: str, name: str, payload: object, key: str | 
     One that comes early is kept. PAYLOAD is JSON, @FILE, or - for standard input.
     """
     answer = remote.api.post(run_path(run_id, "signals", name), payload, idempotency_key=key)
-    return told_accepted(remote, answer, f"signal {name} delivered to {run_id}")
+    repeated = f"a signal {name} was given to {run_id} with that key before; this one is not taken"
+    return told_accepted(remote, answer, f"signal {name} delivered to {run_id}", repeated=repeated)

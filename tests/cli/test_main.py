@@ -69,12 +69,11 @@ def test_each_command_has_examples_that_can_be_typed(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_is_told_in_a_line_and_has_json(name: str) -> None:
-    """What help shows of it fits; who serves for ever, or asks nothing of anybody, has nothing to print as JSON."""
+    """What help shows of it fits."""
     command = command_named(name)
     assert len(command.get_short_help_str(90)) <= 65
     assert not command.get_short_help_str(90).endswith("...")
-    without = {"local"}
-    assert ("--json" in {option for each in command.params for option in each.opts}) == (name not in without)
+    assert "--json" in {option for each in command.params for option in each.opts}
 
 
 def test_help_lists_all_commands_by_section_and_the_exit_codes() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from engine import Output, Registry, WorkflowDefinition, WorkflowEngine
 from engine.errors import InvalidDefinition
@@ -19,6 +19,19 @@ class Charge(BaseModel):
     cents: int
 
 
+def even(value: int) -> int:
+    """A validator with a sentence of its own."""
+    if value % 2:
+        raise ValueError("must be even")
+    return value
+
+
+class Picky(BaseModel):
+    """What ``test:picky`` takes."""
+
+    n: Annotated[int, AfterValidator(even)]
+
+
 def new_registry() -> Registry:
     """The core types and some whose data and handles are known."""
     registry = Registry()
@@ -27,6 +40,7 @@ def new_registry() -> Registry:
     registry.node("test:open")(lambda data: Output(data, "anything"))
     registry.node("test:raw", raw=True)(lambda data: data)
     registry.node("test:limited", input={"properties": {"n": {"maximum": 3}}})(lambda data: data)
+    registry.node("test:picky", input=Picky)(lambda data: data)
     registry.node("test:error-port", handles=("error",))(lambda data: data)
     return registry
 
@@ -124,6 +138,20 @@ def test_all_faults_are_told_at_once() -> None:
         "$.edges[1].sourceHandle",
         "$.input.type",
     }
+
+
+def test_what_does_not_fit_together_is_told_with_what_the_registry_sees() -> None:
+    """One error, while the parts can be read; of parts that cannot, the form comes first."""
+    nodes: list[JsonValue] = [{"id": "a", "type": "test:unknown"}, {"id": "a", "type": "core:if", "data": {}}]
+    faults = faults_in({"nodes": nodes, "edges": [{"source": "a", "target": "b"}]})
+    assert set(faults) == {"$.nodes[1].id", "$.edges[0].target", "$.nodes[0].type", "$.nodes[1].data.when"}
+    assert set(faults_in({"nodes": [*nodes, {"id": "c"}]})) == {"$.nodes[1].id", "$.nodes[2].type"}
+
+
+def test_a_validators_own_words_are_told_as_they_are() -> None:
+    """Without what pydantic puts before them."""
+    assert faults_in({"nodes": []})["$.nodes"] == "a workflow has at least one node"
+    assert faults_in(one("test:picky", {"n": 1}))["$.nodes[0].data.n"] == "must be even"
 
 
 @pytest.mark.parametrize(

@@ -130,10 +130,12 @@ def test_an_editor_is_told_what_the_document_says() -> None:
     }
     assert told["test:made"] == {
         "type": "test:made",
+        "executed": True,
         "description": "Does it.",
         "input": SCHEMA,
         "output": {"type": "integer"},
         "handles": [],
+        "handlesByData": False,
         "retry": [],
         "timeoutMs": None,
         "raw": False,

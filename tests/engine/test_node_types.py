@@ -62,7 +62,8 @@ def test_every_core_type_says_what_it_does_and_takes(node_type: str) -> None:
 )
 def test_handles_are_a_list_or_null(node_type: str, handles: list[str] | None) -> None:
     """Null where they follow from the data, as a switch's cases do."""
-    assert described(Registry())[node_type]["handles"] == handles
+    told = described(Registry())[node_type]
+    assert (told["handles"], told["handlesByData"]) == (handles, handles is None)
 
 
 @pytest.mark.parametrize(
@@ -144,15 +145,24 @@ def test_a_type_that_says_nothing_is_told_as_that() -> None:
     """Null where anything goes or nobody knows."""
     assert describe("test:it", NodeDefinition(lambda data: data)) == {
         "type": "test:it",
+        "executed": True,
         "description": None,
         "input": None,
         "output": None,
         "handles": None,
+        "handlesByData": False,
         "retry": [],
         "timeoutMs": None,
         "raw": False,
         "metadata": None,
     }
+
+
+def test_a_type_that_only_the_host_executes_is_told_as_that() -> None:
+    """An editor need not offer what nobody executes here."""
+    told: Any = Registry().describe_node_types(["core:http"])
+    not_executed = [each["type"] for each in told if not each["executed"]]
+    assert not_executed == ["core:map", "core:parallel", "core:signal", "core:workflow"]
 
 
 def test_json_schemas_are_told_as_they_are() -> None:

@@ -22,7 +22,6 @@ from workflows import registry
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -78,7 +77,7 @@ class Account:
         return self._session.client("events", endpoint_url=self.endpoint_url)
 
     @property
-    def iam(self) -> IAMClient:
+    def iam(self) -> Any:
         """An IAM client."""
         return self._session.client("iam", endpoint_url=self.endpoint_url)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import shutil
+import socket
+import sysconfig
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import workflows
 from engine import Registry
 from infra import assembly
+from tests.infra.host_package import alone
 
 APP = Path(__file__).resolve().parent.parent.parent / "app.py"
 
@@ -41,6 +46,30 @@ def test_the_routes_of_the_registry_become_rules(
     resources = json.loads(template.read_text(encoding="utf-8"))["Resources"].values()
     patterns = [resource["Properties"].get("EventPattern") for resource in resources if "Rule" in resource["Type"]]
     assert [pattern for pattern in patterns if pattern] == [dict(route.pattern) for route in registry.routes]
+
+
+def _refused(*_: object) -> NoReturn:
+    raise AssertionError("synthesis is not to ask anybody")
+
+
+def test_synthesis_needs_no_account_no_docker_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the package is built, all that ships is here: the assembly has the package and asks for nothing more."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"))
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", _refused)
+    monkeypatch.setattr(socket, "getaddrinfo", _refused)
+    with alone():
+        runpy.run_path(str(APP))
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert "missing" not in manifest
+    assert manifest["artifacts"]["refluxo-dev"]["environment"] == "aws://unknown-account/unknown-region"
+    assets = json.loads((tmp_path / "refluxo-dev.assets.json").read_text(encoding="utf-8"))
+    assert assets.get("dockerImages", {}) == {}
+    (package,) = (asset["source"] for asset in assets["files"].values() if asset["source"]["packaging"] == "zip")
+    assert (tmp_path / package["path"] / "dispatcher" / "queue_handler.py").is_file()
 
 
 def test_a_project_of_ones_own_has_its_own_settings(tmp_path: Path, asset_path: Path) -> None:

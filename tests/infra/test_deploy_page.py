@@ -47,9 +47,25 @@ def test_a_million_steps_cost_what_the_lines_come_to() -> None:
         prices.LAMBDA_GB_SECOND,
     ):
         assert re.search(rf"\${1_000_000 * price:.4g}0? a million", text), price
-    lines = re.findall(r"^\| \w.*1 M x.* \| ([\d.]+) \|$", text, re.MULTILINE)
-    assert len(lines) == 7
-    assert f"| | | **{sum(map(float, lines)):.2f}** |" in text
+    lines = re.findall(r"^\| (\w[^|]*) \| 1 M x.* \| ([\d.]+) \|$", text, re.MULTILINE)
+    dollars = {name: float(value) for name, value in lines}
+    assert len(dollars) == 8
+    assert f"| | | **{sum(dollars.values()):.2f}** |" in text
+    saved = 0.9 * sum(dollars[name] for name in ("Invocations", "Queue", "Metrics", "Traces"))
+    assert f"and a million steps ${sum(dollars.values()) - saved:.2f}." in text
+
+
+def test_idling_costs_what_its_lines_come_to(template: Template) -> None:
+    """Each alarm is billed by the metrics that it looks at."""
+    text = section("What it costs").partition("**Idle**")[2]
+    *lines, total = re.findall(r"^\| .* \| \**([\d.]+)\** \|$", text, re.MULTILINE)
+    assert f"{sum(map(float, lines)):.2f}" == total
+    alarms = [alarm["Properties"] for alarm in template.find_resources("AWS::CloudWatch::Alarm").values()]
+    metrics = sum(
+        len([query for query in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in query])
+        for alarm in alarms
+    )
+    assert f"look at {metrics} metrics x $0.10 (`alarms: false` saves them) | {metrics / 10:.2f} |" in text
 
 
 def test_the_workflow_pins_its_actions_and_asks_for_no_more_than_it_uses() -> None:

@@ -72,9 +72,10 @@ class InThisProcess:
         self.refused: set[tuple[str, Ask]] = set()
         self.asked: Counter[str] = Counter()
         with environment(account.environment):
-            boto3.setup_default_session()
-        # The session of the functions' own clients: the tests' have another.
-        boto3.DEFAULT_SESSION.events.register("before-parameter-build", self._judge)
+            session = boto3.session.Session()
+        session.events.register("before-parameter-build", self._judge)
+        # That of the functions' own clients: the tests' have another.
+        boto3.DEFAULT_SESSION = session
 
     def __call__(self, function: DeployedFunction, event: Mapping[str, object]) -> Any:
         """See Invoke."""
@@ -288,9 +289,7 @@ def test_an_event_of_a_route_starts_its_run_once(platform: Platform) -> None:
     assert platform.publish({**event, "source": "aws.else"}) == []
 
 
-def test_a_call_is_judged_by_the_role_of_the_function_that_makes_it(
-    platform: Platform, invoked: InThisProcess
-) -> None:
+def test_a_call_is_judged_by_the_role_of_the_function_that_makes_it(platform: Platform, invoked: InThisProcess) -> None:
     """Every call in this file is: on the resource's own ARN, by the policies that the template gave that role."""
     start(platform, "run-judged")
     platform.deliver_all()

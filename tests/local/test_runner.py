@@ -197,6 +197,21 @@ def test_tests_may_be_coroutines() -> None:
     assert asyncio.run(test()) == "shipped"
 
 
+def test_every_call_works_in_a_coroutine() -> None:
+    """Also those that are not awaited: an async executor has a loop of its own."""
+
+    async def test() -> None:
+        runner = LocalRunner(orders())
+        plain, awaited = runner.start("order", {"cents": 7}), runner.start("order", {"cents": 8})
+        runner.advance(timedelta(hours=1))
+        await runner.advance_async(timedelta(hours=1))
+        assert plain.until_paused().signal("decision", {"ok": True}).result() == "shipped"
+        assert runner.executions[plain.workflow_id, "send"] == 1
+        await awaited.assert_failed_async("TimedOut")
+
+    asyncio.run(test())
+
+
 def test_a_loop_without_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than to hang the test."""
     monkeypatch.setattr("local.runner.DELIVERIES_MAX", 50)

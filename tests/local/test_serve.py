@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
+import json
 import os
 import re
 import signal
@@ -16,23 +19,9 @@ import pytest
 
 from local.state_folder import STATE_NAME
 from tests.local.http import SECONDS_MAX, call
-from tests.local.waiting import until_status
+from tests.local.waiting import until, until_status
 
 ROOT = Path(__file__).resolve().parents[2]
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from local.serve import ServeOptions, serve
-options = ServeOptions(
-    registry="mine_served:registry",
-    port=int(sys.argv[1]),
-    data=Path("kept"),
-    dynamodb_endpoint=sys.argv[2] or None,
-    reload=False,
-)
-sys.exit(serve(options))
-"""
 
 REGISTRY = """
 import os
@@ -52,12 +41,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _served(folder: Path, port: int = 0, dynamodb_endpoint: str = "") -> Iterator[subprocess.Popen[str]]:
+def _served(folder: Path, *options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, as it is typed in that folder, with these variables."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MY_"))}
+    command = [sys.executable, "-m", "cli.main", "local", "--registry", "mine_served:registry", "--data", "kept"]
     process = subprocess.Popen(  # noqa: S603  (our own program)
-        [sys.executable, "-c", PROGRAM, str(port), dynamodb_endpoint],
+        [*command, *options],
         cwd=folder,
-        env={**environ, "PYTHONPATH": str(ROOT)},
+        env={**environ, **variables, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -80,7 +71,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(folder: Path, number: signal.Signals) -> None:
     """By Ctrl-C or as a service is stopped; a run reads what ``.env`` says, and no output does. The state is kept."""
-    with _served(folder) as process:
+    with _served(folder, "--port", "0", "--no-reload") as process:
         found = re.fullmatch(r"Refluxo serves (\S+) over an emulated AWS at \S+\n", _first_line(process))
         assert found is not None
         assert call(f"{found[1]}/workflows/say/runs", {"workflowId": "said"})[0] == 202
@@ -101,21 +92,62 @@ def test_a_taken_port_is_told(folder: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with _served(folder, port) as process:
+        with _served(folder, "--port", str(port)) as process:
             output, errors = process.communicate(timeout=SECONDS_MAX)
     assert process.returncode == 2
     assert errors.splitlines() == [f"refluxo: port {port} is in use (Address already in use); choose another, or 0"]
     assert output == ""
 
 
-def test_a_service_that_is_not_there_is_told(folder: Path) -> None:
-    """By its address, with what to look at."""
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_a_service_that_is_not_there_is_told(folder: Path, *, by_variable: bool) -> None:
+    """By its address, whether an option or a variable has named it, with what to look at."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        with _served(folder, dynamodb_endpoint=url) as process:
+        options = () if by_variable else ("--dynamodb-endpoint", url)
+        variables = {"AWS_ENDPOINT_URL_DYNAMODB": url} if by_variable else {}
+        with _served(folder, "--port", "0", *options, **variables) as process:
             _, errors = process.communicate(timeout=SECONDS_MAX)
     assert process.returncode == 2
     assert url in errors
     assert "is what they name up?" in errors
     assert "Traceback" not in errors
+
+
+def test_a_program_is_told_as_json(folder: Path) -> None:
+    """Where it serves, in one line, and nothing else; why it does not, as a problem document."""
+    with _served(folder, "--port", "0", "--json") as process:
+        told = json.loads(_first_line(process))
+        assert call(f"{told['url']}/health")[0] == 200
+        assert (told["data"], told["workflows"]) == ("kept", ["say"])
+        with _served(folder, "--port", "0", "--json") as second:
+            output, errors = second.communicate(timeout=SECONDS_MAX)
+        assert (second.returncode, output) == (2, "")
+        assert "another local stack uses kept" in json.loads(errors)["detail"]
+        process.terminate()
+        assert process.communicate(timeout=SECONDS_MAX)[0] == ""
+
+
+def test_what_is_saved_is_loaded_and_what_is_killed_comes_back(folder: Path) -> None:
+    """Code that is saved is used by the next run; after ``kill -9`` the runs that were kept are there."""
+    code = folder / "mine_served.py"
+    with _served(folder, "--port", "0", "--json") as process:
+        url = json.loads(_first_line(process))["url"]
+        ids = itertools.count()
+
+        def shouts() -> bool:
+            # It takes a moment to begin watching, so the file is saved until that is noticed.
+            code.write_text(REGISTRY.replace("globals.word", "globals.word|upper"))
+            document = {"workflowId": f"run-{next(ids)}"}
+            return bool(call(f"{url}/workflows/say/runs?wait=5", document)[1].get("output") == "HUSH-FROM-FILE")
+
+        until(shouts)
+        last = f"run-{next(ids) - 1}"
+        state = folder / "kept" / STATE_NAME
+        until(lambda: state.exists() and last.encode() in gzip.decompress(state.read_bytes()))
+        process.kill()
+        process.wait(SECONDS_MAX)
+    with _served(folder, "--port", "0", "--json") as process:
+        url = json.loads(_first_line(process))["url"]
+        assert call(f"{url}/runs/{last}")[1]["output"] == "HUSH-FROM-FILE"

@@ -32,6 +32,16 @@ def test_an_editor_declines(refluxo_runner: LocalRunner) -> None:
     assert run.result() == {"title": "On Queues", "declined": True, "reason": "too short"}
 
 
+@pytest.mark.parametrize("decision", [{}, {"approved": "maybe", "editor": "Ana"}, {"approved": True}])
+def test_half_a_decision_is_refused(refluxo_runner: LocalRunner, decision: JsonObject) -> None:
+    """The run waits on: who approves says who they are."""
+    run = refluxo_runner.start("content-approval", ARTICLE).until_paused()
+    with pytest.raises(InvalidPayload):
+        run.signal("decision", decision)
+    run.signal("decision", {"approved": False})
+    assert run.result() == {"title": "On Queues", "declined": True, "reason": None}
+
+
 def test_nobody_decides(refluxo_runner: LocalRunner) -> None:
     """After a day, and not a moment before, the run goes on by itself; the link is dead then."""
     began = refluxo_runner.now_ms

@@ -113,7 +113,7 @@ class TestPut:
         answer = loop.http("PUT", PATH, crooked)
         assert answer.status == 422
         assert _faults(answer) == ["$.nodes[1].type", "$.edges[0].target", "$.nodes[1].id"]
-        unknown = {
+        unknown: dict[str, Any] = {
             "nodes": [
                 {"id": "a", "type": "no:type"},
                 {"id": "b", "type": "core:set", "data": {"x": "{{ 1 + }}"}},
@@ -126,6 +126,9 @@ class TestPut:
         assert answer.status == 422
         expected = ["$.nodes[0].type", "$.nodes[1].data.x", "$.nodes[2].data.signals", "$.edges[0].sourceHandle"]
         assert _faults(answer) == [*expected, "$.input.type"]
+        unknown["edges"].append({"source": "c", "target": "nowhere"})
+        answer = loop.http("PUT", PATH, unknown)
+        assert _faults(answer) == ["$.edges[1].target", *expected, "$.input.type"]
         assert loop.items() == before
 
     @pytest.mark.parametrize("body", [None, [], "text", 7])
@@ -302,7 +305,10 @@ class TestShow:
 
     def test_what_is_not_there(self, loop: MotoLoop) -> None:
         """404 for a name and for a version, 400 for what can be none."""
-        assert loop.http("GET", PATH).status == 404
+        loop.http("PUT", "/workflows/another", _greeting())
+        answer = loop.http("GET", PATH)
+        assert answer.status == 404
+        assert answer.body["detail"] == "there is no workflow 'greeting'; there are: another, wait"
         assert loop.http("GET", "/workflows/wait?version=abc").status == 404
         answer = loop.http("GET", "/workflows/wait?version=a/b")
         assert (answer.status, _faults(answer)) == (400, ["query.version"])
@@ -342,5 +348,5 @@ class TestList:
 def test_node_types_are_those_of_the_registry(loop: MotoLoop) -> None:
     """With schemas, handles and documentation, core types and the user's own."""
     body = loop.http("GET", "/node-types").body
-    assert body == {"nodeTypes": loop.registry.describe_node_types()}
+    assert body == {"nodeTypes": loop.registry.describe_node_types(["core:http"])}
     assert {"core:set", "core:if", "test:flaky"} <= {node["type"] for node in body["nodeTypes"]}

@@ -118,6 +118,7 @@ class TestStart:
         for workflow_id in ("", "a b", "a~b", "a/b", "ä", "-a", "r" * 129, "a#b", "a\n"):
             answer = loop.http("POST", "/workflows/wait/runs", {"workflowId": workflow_id})
             _is_problem(answer, 400, "$.workflowId")
+            assert answer.body["errors"][0]["message"].startswith("must be 1 to 128 letters")
 
     def test_a_body_must_be_an_object(self, loop: MotoLoop) -> None:
         """Anything else names the whole body."""
@@ -132,6 +133,9 @@ class TestStart:
         paths = {fault["path"] for fault in answer.body["errors"]}
         assert {"$.input.title", "$.input.outages"} <= paths
         assert any("text" in fault["message"] for fault in answer.body["errors"])
+        nothing = loop.http("POST", "/workflows/content-approval/runs", {})
+        assert [fault["path"] for fault in nothing.body["errors"]] == ["$.input"]
+        assert nothing.body["errors"][0]["message"].startswith("no input was given; ")
         assert loop.items() == []
 
     def test_a_workflow_nobody_knows(self, loop: MotoLoop) -> None:

@@ -30,6 +30,10 @@ def registry_at(path: str) -> Registry:
         return found_at(path)
     except (InvalidDefinition, ValueError) as error:
         raise CommandError(f"--registry {path}: {error}", USAGE) from None
+    except Exception as error:  # noqa: BLE001  (whatever a module of the user's raises)
+        from local.own_errors import told  # noqa: PLC0415  (likewise)
+
+        raise CommandError(f"--registry {path} cannot be loaded:\n{told(error, Path.cwd())}", USAGE) from None
 
 
 def read_definition(file: Path) -> WorkflowDefinition:

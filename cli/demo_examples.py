@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 APPROVAL: Final = "content-approval"
@@ -27,7 +27,7 @@ class Pace:
     Args:
         editor: how long the editor thinks before the link is posted to.
         upload: how long after the start the file arrives.
-        night: from now to the first night, and from one to the next.
+        night: from now to the night that is slept until; the one before it, a day earlier, is caught up with at once.
         poll: between two looks at the runs.
         patience: a demo that has not ended by then never will.
     """
@@ -52,7 +52,7 @@ EXAMPLES: Final = (
     Example(APPROVAL, "a retry, then a person who decides by a link", {"approved_by": "Ana"}),
     Example("api-aggregation", "HTTP calls, two of them answered by 503", {"customer": "Livraria Aurora", "orders": 3}),
     Example("order-lines", "a loop over a CSV, one line of which is wrong", {"lines": 15, "euros": 717.5}),
-    Example("nightly-report", "sleeps, night after night", {"missed": []}),
+    Example("nightly-report", "a night that was missed, then sleep until the next", {"missed": []}),
     Example(ARRIVAL, "started by an upload to S3", {"as": "table"}),
 )
 
@@ -65,8 +65,8 @@ def inputs(*, api_url: str, now_ms: int, pace: Pace) -> Mapping[str, Mapping[str
         now_ms: epoch milliseconds.
         pace: tells the nights.
     """
-    night_ms = round(pace.night * 1000)
-    first = datetime.fromtimestamp((now_ms + night_ms) / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    last = datetime.fromtimestamp(now_ms / 1000 + pace.night, tz=UTC)
+    first = (last - timedelta(days=NIGHTS - 1)).isoformat(timespec="milliseconds")
     return {
         APPROVAL: {
             "title": "Durable workflows with nothing to operate",
@@ -75,5 +75,5 @@ def inputs(*, api_url: str, now_ms: int, pace: Pace) -> Mapping[str, Mapping[str
         },
         "api-aggregation": {"api": api_url, "customer": CUSTOMER},
         "order-lines": {},
-        "nightly-report": {"at": first, "nights": NIGHTS, "everyMs": night_ms},
+        "nightly-report": {"at": first, "nights": NIGHTS},
     }

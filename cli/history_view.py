@@ -19,7 +19,7 @@ from cli.plain_text import plain, plain_json
 _PAGE_ENTRIES: Final = 100
 
 _DETAIL_CHARACTERS_MAX: Final = 100
-"""Of an output or an error; --json prints all of it."""
+"""Of an output or an error, in a table or on a terminal; --json prints all of it."""
 
 _STYLES: Final[Mapping[str, str]] = {
     "succeeded": "green",
@@ -103,7 +103,9 @@ def _tell(remote: Remote, entry: Mapping[str, object]) -> None:
     if remote.output.as_json:
         remote.output.json_line(entry)
         return
-    version, when, what, node, attempt, took, detail = _cells(entry, time.time_ns() // 1_000_000, relative=False)
+    limit = _DETAIL_CHARACTERS_MAX if remote.output.console.is_terminal else None
+    cells = _cells(entry, time.time_ns() // 1_000_000, relative=False, limit=limit)
+    version, when, what, node, attempt, took, detail = cells
     line = Text.assemble(
         f"{version:>5}  ", (str(when), "dim"), "  ", what, " " * max(12 - len(str(what)), 1), str(node)
     )
@@ -112,11 +114,12 @@ def _tell(remote: Remote, entry: Mapping[str, object]) -> None:
     if took:
         line.append(f"  {took}", style="dim")
     line.append_text(Text(f"  {detail}"))
-    line.truncate(remote.output.console.width, overflow="ellipsis")
-    remote.output.show(line)
+    remote.output.line(line)
 
 
-def _cells(entry: Mapping[str, object], now_ms: int, *, relative: bool) -> tuple[str | Text, ...]:
+def _cells(
+    entry: Mapping[str, object], now_ms: int, *, relative: bool, limit: int | None = _DETAIL_CHARACTERS_MAX
+) -> tuple[str | Text, ...]:
     at_ms, took_ms, attempt = entry.get("at"), entry.get("durationMs"), entry.get("attempt")
     kind = plain(entry.get("kind"))
     when = "-" if not isinstance(at_ms, int) else moment(at_ms, now_ms) if relative else clock(at_ms, now_ms)
@@ -127,13 +130,13 @@ def _cells(entry: Mapping[str, object], now_ms: int, *, relative: bool) -> tuple
         plain(entry.get("nodeId") or ""),
         str(attempt) if isinstance(attempt, int) and attempt > 1 else "",
         length(took_ms) if isinstance(took_ms, int) and entry.get("attempt") is not None else "",
-        Text(_detail(entry), no_wrap=True, overflow="ellipsis"),
+        Text(_detail(entry, limit), no_wrap=True, overflow="ellipsis"),
     )
 
 
-def _detail(entry: Mapping[str, object]) -> str:
+def _detail(entry: Mapping[str, object], limit: int | None) -> str:
     if entry.get("error") is not None:
-        return plain(entry["error"], _DETAIL_CHARACTERS_MAX)
+        return plain(entry["error"], limit)
     parts = []
     if entry.get("resumedBy") is not None:
         signal = f" {entry['signal']!r}" if entry.get("signal") is not None else ""
@@ -145,5 +148,5 @@ def _detail(entry: Mapping[str, object]) -> str:
     if entry.get("target") is not None:
         parts.append(f"to {entry['target']}")
     if "output" in entry:
-        parts.append(plain_json(entry["output"], _DETAIL_CHARACTERS_MAX))
+        parts.append(plain_json(entry["output"], limit))
     return plain(" ".join(parts))

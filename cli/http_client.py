@@ -129,9 +129,8 @@ class Api:
         except urllib.error.HTTPError as error:
             with error:
                 return self._refused(method, path, error)
-        except _NotOurs as error:
-            advice = "check the address: --url, REFLUXO_URL, or the link"
-            raise ApiError(f"what answers at {address} is no Refluxo: {error}", status=None, advice=advice) from None
+        except _NotOurs:
+            raise self._not_ours(method, path, HTTPStatus.OK) from None
         except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             advice = (
@@ -150,10 +149,9 @@ class Api:
             problem = {}
         except _NotOurs:
             # What stands before a service may say in its own words that it is away, or that the caller may not.
-            if error.code < HTTPStatus.BAD_REQUEST or error.code in _BY_OTHERS or error.code >= _SERVER_ERROR:
-                problem = {}
-            else:
-                raise _NotOurs(f"{error.code}, and no JSON object") from None
+            if HTTPStatus.BAD_REQUEST <= error.code < _SERVER_ERROR and error.code not in _BY_OTHERS:
+                raise self._not_ours(method, path, error.code) from None
+            problem = {}
         # API Gateway itself says {"message": ..} where the service says {"detail": ..}.
         detail = problem.get("detail", problem.get("message", error.reason))
         raise ApiError(
@@ -162,6 +160,10 @@ class Api:
             advice=self._advice(error.code, path),
             problem={"status": error.code, "detail": detail, **problem},
         )
+
+    def _not_ours(self, method: str, path: str, status: int) -> ApiError:
+        told = f"what answers at {self.url} is no Refluxo: {method} {path}: {status}, and no JSON object"
+        return ApiError(told, status=None, advice="check the address: --url, REFLUXO_URL, or the link")
 
     def _advice(self, status: int, path: str) -> str | None:
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -186,7 +188,9 @@ class Api:
             return None
         from difflib import get_close_matches  # noqa: PLC0415  (only after a mistake)
 
-        names = [str(each.get("name")) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+        names = (
+            [str(each.get("name")) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+        )
         return None if unquote(name) in names else next(iter(get_close_matches(unquote(name), names, 1)), None)
 
 
@@ -196,6 +200,7 @@ _BY_OTHERS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HT
 _NEXT: Final[Mapping[tuple[int, str], str]] = {
     (HTTPStatus.NOT_FOUND, "runs"): "refluxo list shows the runs there are",
     (HTTPStatus.NOT_FOUND, "workflows"): "refluxo workflows shows the workflows there are",
+    (HTTPStatus.NOT_FOUND, "webhooks"): "use the link as it was given",
     (HTTPStatus.NOT_FOUND, ""): "is this the address of a Refluxo API (--url, REFLUXO_URL)?",
     (HTTPStatus.CONFLICT, "runs"): "refluxo show {} shows where the run stands",
 }
@@ -214,7 +219,7 @@ def _document(body: bytes) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise _NotOurs("its answer is no JSON object")
+        raise _NotOurs
     return document
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 _PIPE_CELLS: Final = 240
 """Width of what goes into a pipe: nothing that has a use there is cut."""
@@ -55,6 +56,16 @@ class Output:
             self.console.print(*renderables, sep="\n")
         # Tables fill their lines with spaces, which only a terminal does not show.
         print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
+
+    def line(self, line: Text) -> None:
+        """One line for people: cut to a terminal's width, whole in a pipe."""
+        if self.as_json:
+            return
+        if self.console.is_terminal:
+            line.truncate(self.console.width, overflow="ellipsis")
+            self.console.print(line)
+        else:
+            print(line.plain.rstrip(), flush=True)
 
     def note(self, text: str) -> None:
         """A remark beside the result, on standard error."""

@@ -81,7 +81,8 @@ def _rows(run: Mapping[str, object], now_ms: int) -> Iterator[tuple[str, Text]]:
             yield name, Text(moment(at_ms, now_ms))
     executed_ms = run.get("totalExecutionTime")
     if isinstance(executed_ms, int):
-        yield "executed", Text(f"{length(executed_ms)} in {run.get('version')} transitions")
+        many = "transition" if run.get("version") == 1 else "transitions"
+        yield "executed", Text(f"{length(executed_ms)} in {run.get('version')} {many}")
     tags = run.get("tags")
     if isinstance(tags, Mapping) and tags:
         yield "tags", Text(plain(", ".join(f"{name}={value}" for name, value in tags.items())))
@@ -111,6 +112,13 @@ def _result(run: Mapping[str, object]) -> Iterator[RenderableType]:
         yield Text.assemble(("output  ", "dim"), "\n".join(plain(line) for line in lines[:_OUTPUT_LINES_MAX]))
         if len(lines) > _OUTPUT_LINES_MAX:
             yield Text(f"and {len(lines) - _OUTPUT_LINES_MAX} lines more; --json prints them", style="dim")
+
+
+def waits_for_somebody(run: Mapping[str, object]) -> bool:
+    """Whether a run goes on only when somebody lets it: it is on hold, or waits for a signal."""
+    wait = run.get("wait")
+    waits = isinstance(wait, Mapping) and wait.get("signal") is not None
+    return run.get("status") not in ENDED and (waits or isinstance(run.get("held"), Mapping))
 
 
 def next_call(run: Mapping[str, object]) -> str | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from cli.failures import DONE, FAILED
 from cli.output import Output
 from cli.plain_text import plain
 from engine import Registry
-from engine.checks import definition_faults
+from engine.checks import definition_faults, execution_warnings
 from engine.errors import Fault, InvalidDefinition
+
+EXECUTED: Final = frozenset({"core:http"})
+"""What a deployment executes of the node types that the engine only describes."""
 
 
 def validate(registry: Registry, files: Sequence[Path], output: Output) -> int:
@@ -33,13 +37,14 @@ def _checked(file: Path, registry: Registry) -> Mapping[str, object]:
     except (OSError, ValueError, RecursionError) as error:
         return {"file": str(file), "valid": False, "errors": _told([Fault("$", str(error))])}
     faults = definition_faults(definition, registry.node_definitions, registry.transform_engines)
+    unexecuted = execution_warnings(definition, registry.node_definitions, EXECUTED)
     return {
         "file": str(file),
         "valid": not faults,
         "name": definition.name,
         "version": definition.version,
         "errors": _told(faults),
-        "warnings": _told(definition.warnings),
+        "warnings": _told([*definition.warnings, *unexecuted]),
     }
 
 

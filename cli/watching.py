@@ -16,7 +16,7 @@ from cli.http_client import Api
 from cli.moments import clock, length
 from cli.options import Remote
 from cli.plain_text import plain
-from cli.run_view import ENDED, error_of, run_view, status_text
+from cli.run_view import ENDED, error_of, next_call, run_view, status_text, waits_for_somebody
 
 if TYPE_CHECKING:
     from engine import WorkflowDefinition
@@ -74,19 +74,24 @@ def _telling(
 
 
 def wait_for(remote: Remote, run_id: str, *, registry: str, interval_seconds: float, patience_seconds: float) -> int:
-    """Waits for the end of a run, then shows it.
+    """Waits for the end of a run, or until it waits for somebody itself, then shows it.
 
     Returns:
-        0 when it completed, 1 when it failed, was cancelled or has not ended in time.
+        0 when it completed, 1 when it failed, was cancelled or has not ended.
     """
     versions = versions_of(remote.api, run_id, interval_seconds=interval_seconds, patience_seconds=patience_seconds)
+    run: Mapping[str, object] = {}
     with remote.output.progress(f"waiting for {run_id}"):
-        *_, run = versions
+        for run in versions:
+            if waits_for_somebody(run):
+                break
     if remote.output.as_json:
         remote.output.document(run)
     else:
         remote.output.show(run_view(run, of_run(remote.api, run, registry)))
-    if run.get("status") not in ENDED:
+    if waits_for_somebody(run):
+        remote.output.note(f"not ended: {next_call(run)}")
+    elif run.get("status") not in ENDED:
         remote.output.note(f"not ended within {length(patience_seconds * 1000)}; refluxo show {run_id} --watch goes on")
     return DONE if run.get("status") == "completed" else FAILED
 

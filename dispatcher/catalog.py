@@ -13,7 +13,7 @@ from dispatcher.limits import DESCRIPTION_CHARACTERS_MAX, PUT_TRIES
 from dispatcher.ports import DefinitionPointer, RunStore
 from engine import Registry, WorkflowEngine
 from engine.definition_ref import DefinitionRef
-from engine.errors import UnknownWorkflow
+from engine.errors import Fault, UnknownWorkflow
 from engine.json_value import JsonValue
 from engine.naming import valid_name
 from engine.plugin import Plugins
@@ -142,6 +142,13 @@ class Catalog:
     def node_types(self) -> list[JsonValue]:
         """Every node type as JSON, with schemas, handles and documentation."""
         return self._registry.describe_node_types(self._executors)
+
+    def warnings(self, definition: WorkflowDefinition) -> Sequence[Fault]:
+        """What is odd about a definition and no fault."""
+        from engine.checks import execution_warnings  # noqa: PLC0415  (not before a definition is read)
+
+        unexecuted = execution_warnings(definition, self._registry.node_definitions, self._executors)
+        return (*definition.warnings, *unexecuted)
 
     def parse(self, document: object) -> WorkflowDefinition:
         """Reads a definition that is to be put.

@@ -27,7 +27,7 @@ from dispatcher.dynamodb_items import (
 from dispatcher.errors import RunFinished, SealBroken, calling_aws, error_code
 from dispatcher.head import Head, Hold, OperatorCall, call_from_json
 from dispatcher.history import value_from_json, value_to_json
-from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_CALLS_AT_ONCE, LIST_ROUNDS_MAX
+from dispatcher.limits import CONFLICT_TRIES, INBOX_PAGE_ITEMS, LIST_ROUNDS_MAX
 from dispatcher.listing import bounds, cursor_at, page_of, run_at, workflow_at
 from dispatcher.packing import packed, unpacked
 from dispatcher.ports import DefinitionPointer, DueMark, RunPage, RunQuery, Sealed, Signal
@@ -556,7 +556,7 @@ class DynamoDbRunStore:
             return []
         ask = partial(self._newest_of, index, attribute, oldest=oldest, ends=ends, limit=query.limit + 2)
         # A run whose status changes between two queries is found by both.
-        found = {place for places in _each_at_once(ask, shards) for place in places}
+        found = {place for places in _asked(ask, shards) for place in places}
         return sorted(found, reverse=True)[: query.limit + 1]
 
     def _newest_of(
@@ -724,12 +724,20 @@ def _pointer(item: Mapping[str, AttributeValueTypeDef]) -> DefinitionPointer:
     return DefinitionPointer(item[SORT_KEY]["S"], item["version"]["S"], description)
 
 
-def _each_at_once(ask: Callable[[str], Sequence[str]], shards: Sequence[str]) -> Sequence[Sequence[str]]:
-    """What each shard answers, in the order of the shards, whichever is first to answer."""
+def _asked(ask: Callable[[str], Sequence[str]], shards: Sequence[str]) -> Sequence[Sequence[str]]:
+    """What the shards answer, in their order: those of one status at once, one status after the other.
+
+    The order is that of a run's life, so a run that goes on meanwhile is found by two of them, and not by none.
+    """
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (listings alone need threads)
 
-    with ThreadPoolExecutor(LIST_CALLS_AT_ONCE) as pool:
-        return list(pool.map(ask, shards))
+    # No more than the connections that a client keeps: 10 (botocore, ``max_pool_connections``).
+    with ThreadPoolExecutor(LIST_SHARDS) as pool:
+        return [
+            places
+            for begin in range(0, len(shards), LIST_SHARDS)
+            for places in pool.map(ask, shards[begin : begin + LIST_SHARDS])
+        ]
 
 
 def _run_of(item: Mapping[str, AttributeValueTypeDef]) -> str:

@@ -106,7 +106,9 @@ class FrontDoor:
             faults = schema_faults(definition.input, request.input)
             if faults:
                 none = "no input was given; " if request.input is None else ""
-                raise InvalidRunInput(tuple(Fault(f"$.input{fault.path[1:]}", none + fault.message) for fault in faults))
+                raise InvalidRunInput(
+                    tuple(Fault(f"$.input{fault.path[1:]}", none + fault.message) for fault in faults)
+                )
         engine = self.catalog.pinned(definition)
         now = self.now_ms()
         snapshot = engine.create_initial_snapshot(

@@ -196,7 +196,9 @@ def _check_parameters(parameters: Mapping[str, str]) -> None:
         if not _PARAMETERS.get(name, valid_name)(value)
     ]
     if faults:
-        raise RequestFault(404 if "token" in parameters else 400, "the path holds something that is no id", faults)
+        if "token" in parameters:
+            raise RequestFault(404, "this is not a webhook token", faults)
+        raise RequestFault(400, "the path holds something that is no id", faults)
 
 
 _REMEDY: Final = {

@@ -10,6 +10,7 @@ from dispatcher.http_request import Request
 from dispatcher.limits import REASON_CHARACTERS_MAX, TAGS_MAX
 from dispatcher.problems import RequestFault
 from engine.definition import faults_of
+from engine.errors import Fault
 from engine.naming import NAME_PATTERN, camel_case, valid_name
 
 NAME_RULE: Final = "1 to 128 letters, digits or _.:@- that begin with a letter, a digit or _"
@@ -61,6 +62,8 @@ class ForkBody(OperatorBody):
     workflow_id: NameText | None = None
 
 
+_NOT_TAKEN: Final = "the body is not what this call takes"
+
 _Model = TypeVar("_Model", bound=_Body)
 
 
@@ -71,7 +74,13 @@ def body_of(request: Request, model: type[_Model]) -> _Model:
         RequestFault: with each bad field.
     """
     document = request.json()
+    if not isinstance(document, dict | None):
+        raise RequestFault(400, _NOT_TAKEN, (Fault("$", "must be a JSON object"),))
     try:
-        return model.model_validate({} if document is None else document)
+        return model.model_validate(document or {})
     except ValidationError as error:
-        raise RequestFault(400, "the body is not what this call takes", faults_of(error)) from None
+        fields = [field.alias or name for name, field in model.model_fields.items()]
+        unknown = {f"$.{name}" for name in document or {} if name not in fields}
+        remedy = f"there is no such field; there are: {', '.join(fields)}"
+        faults = (Fault(f.path, remedy) if f.path in unknown else f for f in faults_of(error))
+        raise RequestFault(400, _NOT_TAKEN, faults) from None

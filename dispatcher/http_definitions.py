@@ -54,7 +54,9 @@ class DefinitionRoutes:
             "name": name,
             "version": definition.version,
             "changed": before != definition.version,
-            "warnings": [{"path": fault.path, "message": fault.message} for fault in definition.warnings],
+            "warnings": [
+                {"path": fault.path, "message": fault.message} for fault in self._catalog.warnings(definition)
+            ],
         }
         answer = with_header(response_of(201 if before is None else 200, document), "etag", etag(definition.version))
         return with_header(answer, "location", f"/workflows/{name}") if before is None else answer

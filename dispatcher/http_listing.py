@@ -17,8 +17,8 @@ from dispatcher.limits import (
     HISTORY_PAGE_ENTRIES,
     HISTORY_PAGE_ENTRIES_MAX,
     LIST_LIMIT_MAX,
-    TENANT_PAGE_RUNS,
-    TENANT_PAGES_PER_CALL,
+    SOUGHT_PAGE_RUNS,
+    SOUGHT_PAGES_PER_CALL,
 )
 from dispatcher.listing import cursor_at, cursor_before, started_at_ms
 from dispatcher.ports import RunPage, RunQuery, RunStore
@@ -50,14 +50,13 @@ class ListingRoutes:
             limit=query.count("limit", 50, most=LIST_LIMIT_MAX),
             cursor=query.text("cursor"),
         )
-        tag = query.text("tag")
+        tag, tenant = query.text("tag"), request.tenant
         query.check()
-        heads, cursor = self._page(asked) if request.tenant is None else self._page_of_tenant(asked, request.tenant)
+        everybody = tag is None and tenant is None
+        heads, cursor = self._page(asked) if everybody else self._page_sought(asked, tag, tenant)
         # The index is a little behind: the head has the last word.
         runs: list[JsonValue] = [
-            _summary(head)
-            for head in heads
-            if not head.removing and _has_tag(head, tag) and asked.status in {None, head.snapshot.status}
+            _summary(head) for head in heads if not head.removing and asked.status in {None, head.snapshot.status}
         ]
         return response_of(200, {"runs": runs, "cursor": cursor})
 
@@ -65,21 +64,21 @@ class ListingRoutes:
         page = self._store.find(asked)
         return list(self._heads(page)), page.cursor
 
-    def _page_of_tenant(self, asked: RunQuery, tenant: str) -> tuple[Sequence[Head], str | None]:
-        """A page of one tenant's runs, looked for among everybody's, some pages a call."""
+    def _page_sought(self, asked: RunQuery, tag: str | None, tenant: str | None) -> tuple[Sequence[Head], str | None]:
+        """A page of the runs that have a tag or are one tenant's, looked for among all, some pages a call."""
         found: list[Head] = []
         cursor = asked.cursor
-        for _ in range(TENANT_PAGES_PER_CALL):
-            page = self._store.find(replace(asked, cursor=cursor, limit=max(asked.limit, TENANT_PAGE_RUNS)))
+        for _ in range(SOUGHT_PAGES_PER_CALL):
+            page = self._store.find(replace(asked, cursor=cursor, limit=max(asked.limit, SOUGHT_PAGE_RUNS)))
             for head in self._heads(page):
-                if head.snapshot.tenant == tenant:
+                if _has_tag(head, tag) and tenant in {None, head.snapshot.tenant}:
                     found.append(head)
                     if len(found) == asked.limit:
                         return found, cursor_at(_place_of(head))
             cursor = page.cursor
             if cursor is None:
                 return found, None
-        return _cut(found, str(cursor), asked.cursor)
+        return (found, cursor) if tenant is None else _cut(found, str(cursor), asked.cursor)
 
     def _heads(self, page: RunPage) -> Iterator[Head]:
         for workflow_id in page.workflow_ids:

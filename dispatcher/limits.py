@@ -127,10 +127,6 @@ REASON_CHARACTERS_MAX: Final = 500
 LIST_LIMIT_MAX: Final = 200
 """Runs of one page of a listing at most."""
 
-LIST_CALLS_AT_ONCE: Final = 8
-"""Shards of an index that are asked at the same time; a client keeps 10 connections (botocore,
-``max_pool_connections``)."""
-
 LIST_ROUNDS_MAX: Final = 10
 """Times an index is asked for one page while looking for runs of one workflow among those of one status."""
 
@@ -202,10 +198,10 @@ DESCRIPTION_CHARACTERS_MAX: Final = 500
 PUT_TRIES: Final = 5
 """Times a definition is put again when another one has been put in between."""
 
-TENANT_PAGE_RUNS: Final = 100
-"""Runs of the index that are looked at together for those of one tenant; each costs the read of its head."""
+SOUGHT_PAGE_RUNS: Final = 100
+"""Runs of the index that are looked at together for those of a tag or a tenant; each costs the read of its head."""
 
-TENANT_PAGES_PER_CALL: Final = 5
+SOUGHT_PAGES_PER_CALL: Final = 5
 """How often that is done for one page of a listing: 500 heads take some two seconds."""
 
 PREFLIGHT_SECONDS: Final = 7_200

@@ -1,6 +1,6 @@
 """What a node's own code has raised, told in the log with its traceback: the run keeps type and message alone.
 
-An error that the product itself raises says what it means; where in our files it was raised helps nobody.
+An error of the product's own says what it means, and one that was raised in our files is not helped by their lines.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final
 
 from engine import Snapshot
+from engine.errors import RefluxoError
 
 _LOG: Final = logging.getLogger("refluxo.dispatch")
 
@@ -17,8 +18,8 @@ _OUR_PACKAGES: Final = frozenset({"engine", "dispatcher"})
 
 
 def tell_raised(error: BaseException, snapshot: Snapshot) -> None:
-    """Logs an error that a step's executor has raised, unless it was raised by the product itself."""
-    traceback = _in_their_code(error.__traceback__)
+    """Logs an error that a step's executor has raised, unless it is one of the product's own."""
+    traceback = None if isinstance(error, RefluxoError) else _in_their_code(error.__traceback__)
     if traceback is not None:
         facts = {
             "workflow_id": snapshot.workflow_id,

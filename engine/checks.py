@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -52,12 +52,23 @@ def definition_faults(
     return tuple(faults)
 
 
+def execution_warnings(
+    definition: WorkflowDefinition, node_definitions: Mapping[str, NodeDefinition], executors: Collection[str]
+) -> tuple[Fault, ...]:
+    """Nodes that can be written and not executed. ``executors``: node types that the host executes."""
+    return tuple(
+        Fault(f"$.nodes[{index}].type", f"{node.type} has no executor yet: a step of it fails with NeedsHost")
+        for index, node in enumerate(definition.nodes)
+        if (known := node_definitions.get(node.type)) is not None and known.hosted and node.type not in executors
+    )
+
+
 def parsed(
     document: object,
     node_definitions: Mapping[str, NodeDefinition],
     transform_engines: Sequence[TransformEngine] = (),
 ) -> WorkflowDefinition:
-    """Reads a definition whose structure is sound; of one whose parts do not fit together every other fault is told too.
+    """Reads a definition whose structure is sound. Of one whose parts do not fit together all else is told too.
 
     Raises:
         InvalidDefinition: with every fault found, each with its JSON path.

@@ -5,6 +5,7 @@ Times are milliseconds. A field that takes an expression takes whatever the expr
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -94,11 +95,16 @@ class SleepData(_Data):
         return self
 
 
+def _as_text(value: object) -> str:
+    # What an expression gives is told as it is: the author's own error must not fail of its words.
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 class FailData(_Data):
     """Data of ``core:fail``."""
 
     error: Annotated[str, Field(min_length=1, description="the error's type, by which catch edges know it")]
-    message: str = ""
+    message: Annotated[str, BeforeValidator(_as_text)] = ""
 
 
 def _web_url(value: str) -> str:

@@ -9,7 +9,9 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,18 @@ from engine.errors import Fault, InvalidDefinition
 from engine.node_definition import NodeDefinition
 
 ENTRY_POINT_GROUP: Final = "refluxo.nodes"
+
+_LEFT_OUT: ContextVar[frozenset[Path]] = ContextVar("_LEFT_OUT", default=frozenset())
+
+
+@contextmanager
+def leaving_out_faulty(files: Iterable[Path]) -> Iterator[None]:
+    """While the block lasts, folders are loaded without those of these files that are faulty: somebody else tells."""
+    token = _LEFT_OUT.set(frozenset(path.resolve() for path in files))
+    try:
+        yield
+    finally:
+        _LEFT_OUT.reset(token)
 
 
 class Registrar(Protocol):
@@ -78,7 +92,7 @@ def load_folder(registry: Registrar, folder: Path) -> None:
     for path in files:
         if path.suffix == ".py":
             _register_of(path)(registry)
-    documents = [(path, _read(path)) for path in files if path.suffix == ".json"]
+    documents = [(path, document) for path in files if path.suffix == ".json" if (document := _read(path)) is not None]
     # Node types first: the workflows may use them.
     for path, document in sorted(documents, key=lambda entry: "nodes" in entry[1]):
         try:
@@ -87,7 +101,8 @@ def load_folder(registry: Registrar, folder: Path) -> None:
             else:
                 registry.add_node_data(document)
         except InvalidDefinition as invalid:
-            raise InvalidDefinition(f"{path.name}: {invalid.name}", invalid.faults) from None
+            if not _is_left_out(path):
+                raise InvalidDefinition(f"{path.name}: {invalid.name}", invalid.faults) from None
 
 
 def _register_of(path: Path) -> Callable[[Registrar], object]:
@@ -111,11 +126,19 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, object] | None:
+    """What a file holds; None for a faulty one that is left out."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(document, dict):
+            return document
+        fault = Fault("$", "must be an object")
     except (ValueError, RecursionError) as error:
-        raise InvalidDefinition(path.name, (Fault("$", f"not JSON: {error}"),)) from None
-    if not isinstance(document, dict):
-        raise InvalidDefinition(path.name, (Fault("$", "must be an object"),))
-    return document
+        fault = Fault("$", f"not JSON: {error}")
+    if _is_left_out(path):
+        return None
+    raise InvalidDefinition(path.name, (fault,))
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.resolve() in _LEFT_OUT.get()

@@ -14,8 +14,8 @@ def describe(node_type: str, definition: NodeDefinition, *, executed: bool = Tru
     """One node type.
 
     ``executed``: whether something here executes it. ``handles`` lists the named exits; null means that they follow
-    from the node's data (``handlesByData``) or that none are declared. ``input`` and ``output`` are JSON Schemas, null where anything goes; a model's output is described
-    as it is written.
+    from the node's data (``handlesByData``) or that none are declared. ``input`` and ``output`` are JSON Schemas, null
+    where anything goes; a model's output is described as it is written.
     """
     return {
         "type": node_type,

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
-from engine.errors import InvalidDefinition
+from local.own_errors import told
 from local.project import Project
 
 _LOG: Final = logging.getLogger("refluxo.local.reload")
@@ -62,7 +61,8 @@ class Reloader:
             with self._project.afresh():
                 self._rebuild()
         except Exception as error:  # noqa: BLE001  (a fault of the user's code, to be mended while the stack runs)
-            _LOG.error("not reloaded: %s\n%s\nthe code from before goes on", names, self._told(error))
+            why = told(error, self._project.folder)
+            _LOG.error("not reloaded: %s\n%s\nthe code from before goes on", names, why)
             return False
         _LOG.info("reloaded: %s", names)
         return True
@@ -77,15 +77,6 @@ class Reloader:
                 # A package is in use that was not before.
                 self._follow()
                 return
-
-    def _told(self, error: Exception) -> str:
-        """The error and its place in the user's own code."""
-        if isinstance(error, InvalidDefinition):
-            return str(error)
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if Path(frame.filename).is_relative_to(self._project.folder)]
-        place = "".join(traceback.format_list(own[-1:]))
-        return f"{place}{''.join(traceback.format_exception_only(error))}".rstrip()
 
     def _shown(self, path: Path) -> str:
         folder = self._project.folder

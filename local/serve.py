@@ -16,10 +16,12 @@ from typing import Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from engine.errors import InvalidDefinition
+from engine.registry_path import registry_at
 from local.endpoints import endpoints_from
 from local.env_file import load_env_file
 from local.front import PayloadFormat
 from local.greeting import DEFAULT_PORT, document_of, greeting
+from local.own_errors import told
 from local.reloader import watch_files
 from local.stack import DEFAULT_REGISTRY, LocalStack, PortTaken
 from local.step_lines import telling_steps
@@ -71,6 +73,8 @@ def serve(options: ServeOptions) -> int:
     try:
         with telling_steps(), _Signals() as signals:
             load_env_file(options.env_file, os.environ)
+            if (why := _unusable(options.registry)) is not None:
+                return _cannot_start(why, as_json=options.as_json)
             with _stack(options) as stack:
                 _say(document_of(stack, data=options.data) if options.as_json else _greeting(stack, options))
                 signals.wait()
@@ -99,6 +103,17 @@ def _cannot_start(why: str, *, as_json: bool) -> int:
     problem = json.dumps({"type": "about:blank", "title": "Command failed", "detail": why})
     sys.stderr.write(f"{problem if as_json else f'refluxo: {why}'}\n")
     return CANNOT_START
+
+
+def _unusable(registry: str) -> str | None:
+    """Why the user's own code cannot be loaded, if it cannot: told before all that takes a second."""
+    try:
+        registry_at(registry)
+    except ValueError as error:
+        return f"--registry {registry}: {error}"
+    except Exception as error:  # noqa: BLE001  (whatever a module of theirs raises)
+        return told(error, Path.cwd())
+    return None
 
 
 def _stack(options: ServeOptions) -> LocalStack:

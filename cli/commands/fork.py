@@ -15,7 +15,10 @@ SECTION = "Runs"
 @click.command("fork", epilog=examples("refluxo fork order-7", "refluxo fork order-7 --version 3 --id order-7-again"))
 @click.argument("run_id", metavar="ID", shell_complete=run_ids)
 @click.option(
-    "--version", type=click.IntRange(min=0), metavar="VERSION", help="From there on (refluxo history shows versions)."
+    "--version",
+    type=click.IntRange(min=0),
+    metavar="VERSION",
+    help="From there on (refluxo history shows versions); default: from its newest step on, a failed run's failed one.",
 )
 @click.option("--id", "new_id", metavar="ID", help="The new run's id (default: a fresh one).")
 @reason_option

@@ -35,5 +35,8 @@ def command(remote: Remote, definition: object, name: str | None) -> int:
     from cli.plain_text import plain  # noqa: PLC0415  (loaded when used)
 
     remote.output.show(f"{plain(found)}, version {plain(answer.document.get('version'))}")
+    warnings = answer.document.get("warnings")
+    for warning in warnings if isinstance(warnings, list) else ():
+        remote.output.note(f"! {plain(warning.get('path'))}: {plain(warning.get('message'))}")
     remote.output.note(f"refluxo start {found} starts a run of it")
     return DONE

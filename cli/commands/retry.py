@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cli.answers import told_changed
+from cli.answers import told_accepted
 from cli.completions import run_ids
 from cli.http_client import run_path
 from cli.options import Json, Remote, calls_api, examples, reason_option
@@ -32,4 +32,5 @@ def command(remote: Remote, run_id: str, data: object, definition: str | None, r
     """
     body = {"data": data, "definition": definition, "reason": reason}
     said = {name: value for name, value in body.items() if value is not None}
-    return told_changed(remote, remote.api.post(run_path(run_id, "retry"), said), run_id)
+    answer = remote.api.post(run_path(run_id, "retry"), said)
+    return told_accepted(remote, answer, f"{run_id} goes on at the node that failed")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
 
 import click
 
 from cli.completions import workflow_names
 from cli.failures import USAGE, CommandError
-from cli.http_client import workflow_path
+from cli.http_client import Answer, ApiError, workflow_path
 from cli.options import Json, Pair, Remote, calls_api, examples, interval_option, registry_option
 
 SECTION = "Runs"
+
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
 @click.command(
@@ -53,13 +57,12 @@ def command(  # noqa: PLR0913  (an argument for each option)
     """Start a run of a workflow.
 
     A value of --set is JSON where it can be read as JSON, else text. With --wait or --watch the exit code is 1
-    unless
-    the run completes (in time).
+    unless the run completes (in time); --wait does not stay when the run waits for somebody.
     """
     composed = _with_fields(run_input, fields)
     asked = {"input": composed, "workflowId": run_id, "tags": dict(tags) or None, "tenant": tenant}
     body = {name: value for name, value in asked.items() if value is not None}
-    started = remote.api.post(workflow_path(workflow, "runs"), body, idempotency_key=key).document
+    started = _started(remote, workflow, body, key).document
     if wait is None and not watch:
         remote.output.document(started) if remote.output.as_json else _told(remote, started)
         return 0
@@ -71,12 +74,21 @@ def command(  # noqa: PLR0913  (an argument for each option)
     return wait_for(remote, new_id, registry=registry, interval_seconds=interval, patience_seconds=wait or 0)
 
 
+def _started(remote: Remote, workflow: str, body: Mapping[str, object], key: str | None) -> Answer:
+    try:
+        return remote.api.post(workflow_path(workflow, "runs"), body, idempotency_key=key)
+    except ApiError as error:
+        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "input" not in body:
+            error.advice = "give --input JSON or --set KEY=VALUE"
+        raise
+
+
 def _told(remote: Remote, started: object) -> None:
     from cli.run_view import status_text  # noqa: PLC0415  (loaded when used)
 
     run_id, status = (started.get("workflowId"), started.get("status")) if isinstance(started, dict) else ("", "")
     remote.output.show(status_text(status).append(f"  {run_id}", style="default not bold"))
-    remote.output.note(f"refluxo show {run_id} --watch follows it")
+    remote.output.note(f"refluxo show {run_id}" + (" shows it" if status in _ENDED else " --watch follows it"))
 
 
 def _with_fields(run_input: object, fields: Sequence[tuple[str, str]]) -> object:

@@ -31,5 +31,9 @@ def command(files: Sequence[Path], registry: str, *, as_json: bool) -> int:
     """
     from cli.definition_source import registry_at  # noqa: PLC0415  (the engine's models take a while to load)
     from cli.validation import validate  # noqa: PLC0415
+    from engine.loading import leaving_out_faulty  # noqa: PLC0415
 
-    return validate(registry_at(registry), files, Output(as_json=as_json))
+    # They may be in a folder that the registry loads.
+    with leaving_out_faulty(files):
+        found = registry_at(registry)
+    return validate(found, files, Output(as_json=as_json))

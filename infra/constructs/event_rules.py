@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -36,7 +36,9 @@ class EventRules(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         target = targets.LambdaFunction(function, dead_letter_queue=parked, max_event_age=DELIVERY_AGE_MAX)
-        by_name = {_name(pattern): pattern for pattern in patterns}
+        # What CloudFormation fills in, such as the name of a bucket, stands in a pattern as a number, and that may be
+        # another each time: resolved, it is the resource.
+        by_name = {_name(Stack.of(self).resolve(pattern)): pattern for pattern in patterns}
         self.rules = [self._rule(name, by_name[name], target, event_bus) for name in sorted(by_name)]
 
     def _rule(

@@ -109,6 +109,41 @@ def test_waiting_for_a_run_that_does_not_end_in_time(cli: Cli) -> None:
     assert "refluxo show o1 --watch" in result.stderr
 
 
+def test_waiting_for_a_run_that_waits_for_somebody(cli: Cli) -> None:
+    """At once, however long there would be time: exit code 1, and what it waits for."""
+    result = cli("start", "order", "--id", "o1", "--wait", "1000000", "--interval", "0")
+    assert result.exit_code == 1
+    assert "not ended: refluxo signal o1 decision" in result.stderr
+
+
+def test_an_input_that_is_not_given_is_told(cli: Cli) -> None:
+    """Once, with the options that give one."""
+    nodes = [{"id": "a", "type": "core:set"}]
+    cli("put", json.dumps({"name": "strict", "nodes": nodes, "input": {"type": "object"}}))
+    result = cli("start", "strict")
+    assert result.exit_code == 4
+    assert result.stderr.splitlines()[0].endswith("422: what was sent is not valid")
+    assert result.stderr.count("no input was given") == 1
+    assert "next: give --input" in result.stderr
+
+
+def test_a_workflow_of_another_name_is_told_with_the_nearest(cli: Cli) -> None:
+    """Stored ones too."""
+    cli("put", json.dumps({"name": "greeting", "nodes": [{"id": "a", "type": "core:set"}]}))
+    for name, near in (("ordr", "order"), ("greting", "greeting")):
+        result = cli("start", name)
+        assert result.exit_code == 3
+        assert "there are: greeting, loop, order, quick" in result.stderr
+        assert f"next: did you mean {near}?" in result.stderr
+    assert "refluxo workflows" in cli("start", "nothing-like-it").stderr
+
+
+def test_a_start_of_a_run_that_has_ended_says_so(cli: Cli) -> None:
+    """There is nothing to follow."""
+    cli("start", "quick", "--id", "q1", "--wait", "5", "--interval", "0")
+    assert cli("start", "quick", "--id", "q1").stderr == "refluxo show q1 shows it\n"
+
+
 def test_watching_a_start_to_its_end(cli: Cli) -> None:
     """Each state once, the last in full."""
     result = cli("start", "loop", "--watch", "--interval", "0")
@@ -275,6 +310,13 @@ def test_following_a_history_tells_each_entry_once(cli: Cli, service: Service) -
     assert result.exit_code == 0
 
 
+def test_following_in_a_pipe_cuts_nothing(cli: Cli) -> None:
+    """Whatever reads it has no width."""
+    long = "x" * 500
+    cli("start", "quick", "--id", "q1", "--set", f"a={long}")
+    assert long in cli("history", "q1", "--follow", "--interval", "0").stdout
+
+
 def test_following_as_many_entries_as_asked_for(cli: Cli) -> None:
     """Then it is enough."""
     result = cli("history", waiting(cli), "--follow", "--interval", "0", "--limit", "2")
@@ -288,9 +330,20 @@ def test_following_as_many_entries_as_asked_for(cli: Cli) -> None:
 def test_a_signal_is_delivered_once_by_its_key(cli: Cli) -> None:
     """And the repeat is told as one."""
     waiting(cli)
+    assert "now it waits for 'decision'" in cli("signal", "o1", "decison", "1").stderr
     first = cli("signal", "o1", "other", "1", "--key", "k", "--json")
     assert json.loads(first.stdout)["repeated"] is False
-    assert "it had been before" in cli("signal", "o1", "other", "1", "--key", "k").stdout
+    assert "this one is not taken" in cli("signal", "o1", "other", "2", "--key", "k").stdout
+
+
+def test_a_second_answer_is_told_as_one_that_is_not_taken(cli: Cli, service: Service) -> None:
+    """By the link and by the run: the first counts, and who comes second is not told otherwise."""
+    link = json.loads(cli("show", waiting(cli), "--json").stdout)["wait"]["callbackUrl"]
+    cli("pause", "o1")
+    path = f"{service.url}/webhooks/{link.rpartition('/')[2]}"
+    assert cli("resume", path, '{"ok": false}').stdout == "payload delivered\n"
+    assert cli("resume", path, '{"ok": true}').stdout == "an answer was given before; this one is not taken\n"
+    assert cli("pause", "o1").stdout == "o1 is on hold (it had been before)\n"
 
 
 def test_resume_ends_a_wait_with_a_payload(cli: Cli) -> None:
@@ -343,7 +396,7 @@ def test_retry_goes_on_with_other_data(cli: Cli) -> None:
     cli("signal", waiting(cli), "decision", '{"ok": false}')
     cli("show", "o1")
     result = cli("retry", "o1", "--data", '{"error": "Other", "message": "again"}', "--reason", "why not")
-    assert result.stdout == "error  o1\n"
+    assert result.stdout == "o1 goes on at the node that failed\n"
     assert "Other: again" in cli("show", "o1").stdout
     assert json.loads(cli("retry", "o1", "--definition", "latest", "--json").stdout)["workflowId"] == "o1"
 
@@ -407,7 +460,12 @@ def test_faults_of_a_definition_are_told_with_their_places(cli: Cli) -> None:
 
 def test_node_types_are_listed_with_fields_and_handles(cli: Cli) -> None:
     """As editors get them with --json."""
-    assert "core:if" in cli("node-types").stdout
+    lines = {line.split()[0]: line for line in cli("node-types").stdout.splitlines()}
+    assert "true false" in lines["core:if"]
+    assert "by its data" in lines["core:switch"]
+    assert "not declared" in lines["shop:flaky"]
+    assert "Cannot be executed yet." in lines["core:map"]
+    assert "Cannot be executed yet." not in lines["core:http"]
     types = json.loads(cli("node-types", "--json").stdout)["nodeTypes"]
     assert "shop:flaky" in {each["type"] for each in types}
 

@@ -9,7 +9,6 @@ import pytest
 
 from cli.definition_source import of_run, registry_at
 from cli.http_client import Api
-from cli.main import main
 from tests.cli.conftest import Cli
 from tests.cli.service import Service
 
@@ -41,6 +40,27 @@ def test_every_fault_of_every_file_is_told(cli: Cli, tmp_path: Path) -> None:
     assert (result.stdout.count("✗"), result.stdout.count("✓")) == (3, 1)
 
 
+def test_faulty_files_of_the_registrys_own_folder_are_told_as_any(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What loads them cannot be loaded with them, and is what they are held against."""
+    (tmp_path / "own").mkdir()
+    files = faulty_files(tmp_path / "own")
+    (tmp_path / "mine.py").write_text(
+        "from engine import Registry\n"
+        "registry = Registry()\n"
+        "registry.node('no:such')(lambda data: data)\n"
+        f"registry.load_folder({str(tmp_path / 'own')!r})\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "not valid" in cli("validate", "--registry", "mine:registry", APPROVAL).stderr
+    result = cli("validate", "--registry", "mine:registry", *files)
+    assert result.exit_code == 1
+    assert "$.nodes[0].type" not in result.stdout
+    assert "$.nodes[1].data.when: " in result.stdout
+    assert result.stdout.count("✗") == 3
+
+
 def test_faults_as_json_are_one_document(cli: Cli, tmp_path: Path) -> None:
     """Valid files among them, with their versions."""
     result = cli("validate", *faulty_files(tmp_path), APPROVAL, "--json")
@@ -60,6 +80,21 @@ def test_an_unreachable_node_is_a_warning(cli: Cli, tmp_path: Path) -> None:
     assert "! $.nodes[1]: 'b' is never reached" in result.stdout
 
 
+def test_a_node_that_nobody_executes_is_a_warning(cli: Cli, tmp_path: Path) -> None:
+    """By the service as by this machine: they agree on what is executed."""
+    file = tmp_path / "many.json"
+    nodes = [
+        {"id": "each", "type": "core:map", "data": {"items": [], "workflow": "order"}},
+        {"id": "ask", "type": "core:http", "data": {"method": "GET", "url": "https://example.com"}},
+    ]
+    file.write_text(json.dumps({"name": "many", "nodes": nodes, "edges": [{"source": "each", "target": "ask"}]}))
+    assert "! $.nodes[0].type: core:map has no executor yet" in cli("validate", str(file)).stdout
+    warnings = json.loads(cli("validate", str(file), "--json").stdout)["files"][0]["warnings"]
+    assert json.loads(cli("put", str(file), "--json").stdout)["warnings"] == warnings
+    assert "core:map has no executor yet" in cli("put", str(file)).stderr
+    assert len(warnings) == 1
+
+
 @pytest.mark.parametrize("path", ["nowhere:registry", "workflows:nothing", "workflows", "cli.main:main"])
 def test_a_wrong_registry_is_told_at_once(path: str, cli: Cli) -> None:
     """Exit code 2: the command could not be tried."""
@@ -68,14 +103,27 @@ def test_a_wrong_registry_is_told_at_once(path: str, cli: Cli) -> None:
     assert path in result.stderr
 
 
-def test_a_module_the_users_code_lacks_is_told_by_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("import no_such_package_anywhere", "ModuleNotFoundError: No module named 'no_such_package_anywhere'"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("registry = = 1", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_an_error_in_the_users_code_is_told_with_its_line(
+    code: str, error: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The advice to install an extra is for what the extra holds."""
-    (tmp_path / "lacking.py").write_text("import no_such_package_anywhere\n")
+    """And not by how we came there; the advice to install an extra is for what the extra holds."""
+    module = f"faulty_{len(code)}"
+    (tmp_path / f"{module}.py").write_text(f"{code}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ModuleNotFoundError, match="no_such_package_anywhere"):
-        main(["validate", "--registry", "lacking:registry", "any.json"])
+    monkeypatch.chdir(tmp_path)
+    result = cli("validate", "--registry", f"{module}:registry", "any.json")
+    assert result.exit_code == 2
+    assert error in result.stderr
+    assert f'{module}.py", line 1' in result.stderr
+    assert "importlib" not in result.stderr
 
 
 def test_a_workflow_is_drawn_by_name_or_file(cli: Cli) -> None:

@@ -178,6 +178,16 @@ def test_an_answer_that_is_no_json_object_is_no_refluxo(body: str, cli: Cli, ser
     assert cli("list").exit_code == 5
 
 
+def test_somebody_elses_404_is_no_run_that_is_missing(cli: Cli, service: Service) -> None:
+    """What is no JSON object is none of ours: exit code 5, and not the advice to look for runs."""
+    service.before = lambda _: {"statusCode": 404, "body": "<html>NOT FOUND</html>"}
+    result = cli("show", "o1")
+    assert result.exit_code == 5
+    assert "is no Refluxo: GET /runs/o1: 404" in result.stderr
+    assert "--url" in result.stderr
+    assert "refluxo list" not in result.stderr
+
+
 @pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"])
 def test_a_port_that_speaks_no_http_is_no_refluxo(said: bytes, cli: Cli) -> None:
     """Or whose answer breaks off: exit code 5, and no traceback."""

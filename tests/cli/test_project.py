@@ -57,7 +57,9 @@ def test_its_demo_goes_through(tmp_path: Path) -> None:
 def test_nothing_is_left_to_fill_in(tmp_path: Path) -> None:
     """The name and the kit are written everywhere, and the files that were renamed have their own names."""
     files = create_project("my-shop", tmp_path, kit="== 9.9.9")
-    assert {".gitignore", ".env.example", "cdk.json", "constraints.txt", "app.py", "Makefile"} <= {str(path) for path in files}
+    assert {".gitignore", ".env.example", "cdk.json", "constraints.txt", "app.py", "Makefile"} <= {
+        str(path) for path in files
+    }
     texts = {path: (tmp_path / "my-shop" / path).read_text("utf-8") for path in files}
     assert not [path for path, text in texts.items() if "{{name}}" in text or "{{kit}}" in text]
     assert "KIT ?= == 9.9.9\n" in texts[Path("Makefile")]

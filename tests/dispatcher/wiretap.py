@@ -7,6 +7,7 @@ service's place.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Wiretap:
 
     calls: list[Call] = field(default_factory=list)
     _actions: list[tuple[When, Callable[[Call], bool], Action]] = field(default_factory=list)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def at(self, index: int, when: When, action: Action) -> None:
         """Does something at one call of all, counted from 0."""
@@ -100,9 +102,10 @@ class Wiretap:
                 client.meta.events.unregister("after-call", unique_id=f"tap-after-{id(self)}")
 
     def _before(self, *, model: Any, params: Mapping[str, Any], context: dict[str, Any], **_: object) -> None:
-        call = Call(len(self.calls), model.service_model.service_name, model.name, _parameters(params["body"]))
+        with self._counting:  # listings call from several threads
+            call = Call(len(self.calls), model.service_model.service_name, model.name, _parameters(params["body"]))
+            self.calls.append(call)
         context["wiretap"] = call
-        self.calls.append(call)
         self._act("before", call)
 
     def _after(self, *, http_response: Any, context: dict[str, Any], **_: object) -> None:

@@ -181,6 +181,14 @@ def test_requests_are_throttled(api: Template) -> None:
     )
 
 
+def test_the_throttle_is_a_setting(package: Package) -> None:
+    """Rate and burst, each where it belongs."""
+    api = api_template(package, StackSettings(api_rate_per_second=7, api_burst=9))
+    api.has_resource_properties(
+        "AWS::ApiGatewayV2::Stage", {"DefaultRouteSettings": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}}
+    )
+
+
 def test_access_logs_never_hold_a_token(api: Template) -> None:
     """They are JSON and name the route, not the path: a webhook's path is a capability."""
     (stage,) = api.find_resources("AWS::ApiGatewayV2::Stage").values()

@@ -244,6 +244,9 @@ def test_the_stack_on_the_page_is_one(asset_path: Path, tmp_path: Path) -> None:
     template = Template.from_stack(names["Orders"](app, "Orders", code=lambda_.Code.from_asset(str(asset_path))))
     dispatcher = functions(template)["dispatcher.queue_handler.handler"]
     assert dispatcher["Environment"]["Variables"]["INVOICES"]["Ref"].startswith("Invoices")
+    patterns = [rule.get("EventPattern", {}) for rule in properties(template, "AWS::Events::Rule").values()]
+    (uploads,) = (pattern for pattern in patterns if pattern.get("source") == ["aws.s3"])
+    assert uploads["detail"] == {"bucket": {"name": [dispatcher["Environment"]["Variables"]["INVOICES"]]}}
     (writes,) = (
         policy
         for policy in properties(template, "AWS::IAM::Policy").values()

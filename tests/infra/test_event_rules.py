@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 OTHER = {"source": ["shop"]}
 
 
-def rules_template(patterns: Sequence[Mapping[str, object]], *, on_a_bus_of_their_own: bool = False) -> Template:
-    """A stack of nothing but rules, a function and a queue."""
-    stack = Stack()
+def rules_template(
+    patterns: Sequence[Mapping[str, object]], *, on_a_bus_of_their_own: bool = False, stack: Stack | None = None
+) -> Template:
+    """A stack of nothing but rules, a function and a queue, and what else is in it already."""
+    stack = stack or Stack()
     function = lambda_.Function(
         stack,
         "Function",
@@ -59,6 +61,17 @@ def test_a_new_route_leaves_the_rules_of_others_alone() -> None:
     one, two = (patterns(rules_template(given)) for given in ([OTHER], [PATTERN, OTHER, dict(OTHER)]))
     assert one.items() < two.items()
     assert len(two) == 2
+
+
+def test_a_rule_about_a_resource_is_called_after_the_resource() -> None:
+    """Not after the number that stands for its name in the program, which may be another each time."""
+    found = []
+    for resources_before in range(2):
+        stack = Stack()
+        buckets = [s3.Bucket(stack, f"Before{number}").bucket_name for number in range(resources_before)]
+        buckets.append(s3.Bucket(stack, "Inbox").bucket_name)
+        found.append(patterns(rules_template([{"detail": {"bucket": {"name": buckets[-1:]}}}], stack=stack)))
+    assert found[0] == found[1]
 
 
 def test_an_event_that_cannot_be_delivered_is_parked() -> None:

@@ -181,17 +181,25 @@ class Deployment:
     def _function(self, name: str) -> App:
         clients = Heard()
         self.heard[name] = clients.calls
-        settings = replace(self._settings, retention_days=1, plugins=("logger", "metrics"))
+        settings = replace(self._settings, retention_days=1, plugins=("logger", "metrics"), tenant_claim="org")
         adapters = replace(aws_adapters(settings, clients), now_ms=lambda: self.now_ms)
         return App(settings, adapters, registry())
 
-    def http(self, method: str, target: str, body: object = None, status: int = 202) -> Any:
-        """One request, answered as expected; ``routes`` has what was asked for so far."""
+    def http(
+        self, method: str, target: str, body: object = None, status: int = 202, *, tenant: str | None = None
+    ) -> Any:
+        """One request, an operator's or a tenant's, answered as expected; ``routes`` has what was asked for so far."""
         data = b"" if body is None else json.dumps(body).encode()
         now = datetime.fromtimestamp(self.now_ms / 1000, tz=UTC)
         path = urlsplit(target).path
         self.routes |= {route for route in ROUTES if route.method == method and route.pattern.fullmatch(path)}
-        answer: Any = self._front_door.http_api.handle(http_event(method, target, {}, data, request_id="r", now=now))
+        asked_for: Any = http_event(method, target, {}, data, request_id="r", now=now)
+        asked_for["requestContext"]["authorizer"] = (
+            {"iam": {"userArn": f"arn:aws:iam::{ACCOUNT_ID}:user/operator"}}
+            if tenant is None
+            else {"jwt": {"claims": {"org": tenant}}}
+        )
+        answer: Any = self._front_door.http_api.handle(asked_for)
         assert answer["statusCode"] == status, answer["body"][:200]
         return json.loads(answer["body"])
 
@@ -244,6 +252,7 @@ def lived() -> Iterator[Deployment]:
         be_lost(deployment)
         be_started_by_events(deployment)
         be_defined(deployment)
+        be_a_tenants(deployment)
         yield deployment
 
 
@@ -324,6 +333,16 @@ def be_defined(deployment: Deployment) -> None:
         deployment.http("GET", target, status=200)
     deployment.start("said", "run-6")
     deployment.deliver(deployment.continuation("run-6"))
+
+
+def be_a_tenants(deployment: Deployment) -> None:
+    """A run that its tenant alone is shown, among the tenant's; its messages are of the tenant's group."""
+    deployment.http("POST", "/workflows/waits/runs", {"workflowId": "run-7"}, tenant="org-1")
+    deployment.deliver(deployment.continuation("run-7"))
+    for tenant, runs in (("org-1", 1), ("org-2", 0)):
+        assert len(deployment.http("GET", "/runs?workflow=waits", status=200, tenant=tenant)["runs"]) == runs
+        deployment.http("GET", "/runs/run-7", status=200 if runs else 404, tenant=tenant)
+    deployment.http("POST", "/runs/run-7/cancel", tenant="org-1")
 
 
 def test_every_call_of_the_api_is_among_them(lived: Deployment) -> None:

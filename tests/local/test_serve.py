@@ -86,6 +86,17 @@ def test_it_serves_until_it_is_told_to_stop(folder: Path, number: signal.Signals
     assert (folder / "kept" / STATE_NAME).exists()
 
 
+def test_own_code_that_cannot_be_loaded_is_told(folder: Path) -> None:
+    """By its line, without ours: exit code 2."""
+    (folder / "broken.py").write_text("from engine import Registry\nregistry = Registry(1, 2)\n")
+    with _served(folder, "--registry", "broken:registry") as process:
+        output, errors = process.communicate(timeout=SECONDS_MAX)
+    assert (process.returncode, output) == (2, "")
+    assert 'broken.py", line 2' in errors
+    assert "TypeError" in errors
+    assert errors.count("line ") == 1
+
+
 def test_a_taken_port_is_told(folder: Path) -> None:
     """In one line, with the port and what to do."""
     with socket.socket() as other:
@@ -95,7 +106,8 @@ def test_a_taken_port_is_told(folder: Path) -> None:
         with _served(folder, "--port", str(port)) as process:
             output, errors = process.communicate(timeout=SECONDS_MAX)
     assert process.returncode == 2
-    assert errors.splitlines() == [f"refluxo: port {port} is in use (Address already in use); choose another, or 0"]
+    remedy = "choose another by --port, or 0 for a free one"
+    assert errors.splitlines() == [f"refluxo: port {port} is in use (Address already in use); {remedy}"]
     assert output == ""
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dispatcher.front_door import WaitClosed
+from dispatcher.front_door import InvalidPayload, WaitClosed
+from engine.json_value import JsonObject
 from local import LocalRunner
 from local.mortal_ports import Boundary
 from tests.workflows import BOUNDARIES, NewRunner, pair

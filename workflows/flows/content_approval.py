@@ -19,6 +19,14 @@ INPUT: Final = {
     "additionalProperties": False,
 }
 
+DECISION: Final = {
+    "type": "object",
+    "required": ["approved"],
+    "properties": {"approved": {"type": "boolean"}, "editor": {"type": "string"}, "reason": {"type": "string"}},
+    "if": {"properties": {"approved": {"const": True}}},
+    "then": {"required": ["editor"]},
+}
+
 flow = Flow(
     "content-approval",
     description="Rates a text, waits for an editor's decision, then publishes or declines.",
@@ -32,7 +40,7 @@ rating = flow.node(
     {"title": "{{ run.input.title }}", "text": "{{ run.input.text }}", "outages": "{{ run.input.outages || 0 }}"},
     retry=RetryPolicy(4, timedelta(seconds=2), backoff="exponential", retry_on=ClassifierUnavailable),
 )
-review = flow.wait("review", signal="decision", timeout=timedelta(days=1))
+review = flow.wait("review", signal="decision", timeout=timedelta(days=1), schema=DECISION)
 approved = flow.if_("approved", "{{ nodes.review.last.data.approved }}")
 published = flow.node(
     "published",

@@ -81,6 +81,7 @@ class TestRuns:
             ("tag=team=a", ["wait-2", "short-1"]),
             ("tag=team%3Da&workflow=short", ["short-1"]),
             ("tag=urgent", ["short-2"]),
+            ("tag=urgent&limit=1", ["short-2"]),
             ("tag=nothing", []),
             ("status=&workflow=&limit=", ["wait-2", "wait-1", "short-2", "short-1"]),
             ("limit=3", ["wait-2", "wait-1", "short-2"]),
@@ -109,7 +110,9 @@ class TestRuns:
         assert _list(loop, f"since={year:04d}-12-31") == (everything if past else nothing)
         assert _list(loop, f"until={year:04d}-12-31") == (nothing if past else everything)
 
-    @pytest.mark.parametrize("query", ["", "workflow=short", "status=completed", "status=completed&workflow=short"])
+    @pytest.mark.parametrize(
+        "query", ["", "workflow=short", "status=completed", "status=completed&workflow=short", "tag=team=a"]
+    )
     def test_in_pages(self, loop: MotoLoop, query: str) -> None:
         """Each run once; the last page has no cursor, or an empty one behind it."""
         expected = _list(loop, query)

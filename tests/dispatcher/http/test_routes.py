@@ -112,6 +112,8 @@ class TestStart:
         body = {"workflowId": 7, "tags": {"a": 1, "b": "fine"}, "tenant": "no name", "inputs": {}}
         answer = loop.http("POST", "/workflows/wait/runs", body)
         _is_problem(answer, 400, "$.workflowId", "$.tags.a", "$.tenant", "$.inputs")
+        unknown = answer.body["errors"][-1]["message"]
+        assert unknown == "there is no such field; there are: input, workflowId, tags, tenant"
 
     def test_an_id_must_be_a_name(self, loop: MotoLoop) -> None:
         """Ids become parts of keys and paths; the tilde is a child's."""
@@ -123,7 +125,9 @@ class TestStart:
     def test_a_body_must_be_an_object(self, loop: MotoLoop) -> None:
         """Anything else names the whole body."""
         for body in (b"[]", b'"text"', b"7", b"true"):
-            _is_problem(loop.http("POST", "/workflows/wait/runs", body), 400, "$")
+            answer = loop.http("POST", "/workflows/wait/runs", body)
+            _is_problem(answer, 400, "$")
+            assert answer.body["errors"][0]["message"] == "must be a JSON object"
 
     def test_input_that_breaks_the_schema(self, new_loop: NewLoop) -> None:
         """422, every fault with its path into the input; nothing is written."""

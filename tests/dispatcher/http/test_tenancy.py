@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from dispatcher.bootstrap import App
-from dispatcher.limits import TENANT_PAGE_RUNS, TENANT_PAGES_PER_CALL
+from dispatcher.limits import SOUGHT_PAGE_RUNS, SOUGHT_PAGES_PER_CALL
 from engine import Status
 from tests.dispatcher import examples
 from tests.dispatcher.memory_loop import MemoryLoop
@@ -159,7 +159,7 @@ class TestListing:
     def test_every_page_and_no_other_s_id(self, time: VirtualTime, limit: int, share: int, at_once: bool) -> None:
         """Each run once, newest first, however thin the caller's are; no cursor holds anything of another's run."""
         api = Api(time)
-        count = TENANT_PAGE_RUNS * TENANT_PAGES_PER_CALL + 250
+        count = SOUGHT_PAGE_RUNS * SOUGHT_PAGES_PER_CALL + 250
         own: list[str] = []
         for number in range(count):
             mine = number % share == 0
@@ -188,7 +188,7 @@ class TestListing:
         api = Api(time)
         api.loop.start("wait", run="acme-1", tenant="acme")
         time.pass_by(1)
-        for number in range(TENANT_PAGE_RUNS * TENANT_PAGES_PER_CALL * 2 + 10):
+        for number in range(SOUGHT_PAGE_RUNS * SOUGHT_PAGES_PER_CALL * 2 + 10):
             api.loop.start("wait", run=f"secret-{number:04d}", tenant="other")
         told: list[str] = []
         cursor: str | None = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from traceback import extract_tb
 from typing import NoReturn
 
 import pytest
@@ -38,8 +39,9 @@ def test_a_nodes_error_is_told_with_its_traceback(new_loop: NewLoop, caplog: pyt
     assert told.exc_info is not None
     _, error, traceback = told.exc_info
     assert isinstance(error, KeyError)
-    assert traceback is not None
-    assert traceback.tb_frame.f_code.co_name == "broken"
+    frames = extract_tb(traceback)
+    assert frames[-1].name == "broken"
+    assert not [frame for frame in frames if "/engine/" in frame.filename]
     assert "Traceback" not in str(loop.snapshot().to_json())
 
 

@@ -200,6 +200,9 @@ def _two_lines(happening: Happening, since: _Clock, console: Console) -> Table:
     room, most = max(console.width - _PREFIX_CELLS, 12), 1 if happening.tone == "done" else 2
     lines = Text(happening.text).wrap(console, room)
     shown = lines[:most]
+    if most == 1:
+        # A value may be one long word: cut where the line ends, not where a word does.
+        shown = [Text(happening.text)]
     if len(lines) > most:
         shown[-1].truncate(room - 1)
         shown[-1].append("…")

@@ -67,6 +67,11 @@ class Output:
         else:
             print(line.plain.rstrip(), flush=True)
 
+    def unbroken(self, text: str) -> None:
+        """A line for people that goes on beyond a terminal's edge, so that it can be copied."""
+        if not self.as_json:
+            self.console.print(text, markup=False, soft_wrap=True)
+
     def note(self, text: str) -> None:
         """A remark beside the result, on standard error."""
         if not self.as_json:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cli.graph_view import graph_view
 from cli.moments import length, moment
+from cli.output import Output
 from cli.plain_text import plain
 from engine import WorkflowDefinition
 
@@ -51,7 +52,7 @@ def run_view(
         definition: what it is a run of.
         lines_max: lines that there is room for; of a longer graph the part around the current node is shown.
     """
-    parts: list[RenderableType] = [_facts(run)]
+    parts: list[RenderableType] = [_facts(run, with_link=lines_max is not None)]
     if definition is not None:
         room = None if lines_max is None else lines_max - _LINES_BESIDE_GRAPH
         parts += [Text(), replace(graph_view(definition, run), lines_max=room)]
@@ -59,12 +60,29 @@ def run_view(
     return Group(*parts)
 
 
-def _facts(run: Mapping[str, object]) -> RenderableType:
+def show_run(output: Output, run: Mapping[str, object], definition: WorkflowDefinition | None) -> None:
+    """Shows a run as it is now; its link on a line of its own that no terminal breaks, for it is there to be copied."""
+    output.show(run_view(run, definition))
+    link = _link(run)
+    if link is not None:
+        output.unbroken(f"webhook  {link}")
+
+
+def _link(run: Mapping[str, object]) -> str | None:
+    wait = run.get("wait")
+    link = wait.get("callbackUrl") if isinstance(wait, Mapping) else None
+    return plain(link) if isinstance(link, str) else None
+
+
+def _facts(run: Mapping[str, object], *, with_link: bool) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _rows(run, time.time_ns() // 1_000_000):
         table.add_row(name, value)
+    link = _link(run) if with_link else None
+    if link is not None:
+        table.add_row("webhook", Text(link))
     return table
 
 
@@ -88,9 +106,6 @@ def _rows(run: Mapping[str, object], now_ms: int) -> Iterator[tuple[str, Text]]:
         yield "tags", Text(plain(", ".join(f"{name}={value}" for name, value in tags.items())))
     if run.get("tenant") is not None:
         yield "tenant", Text(plain(run.get("tenant")))
-    wait = run.get("wait")
-    if isinstance(wait, Mapping) and isinstance(wait.get("callbackUrl"), str):
-        yield "webhook", Text(plain(wait["callbackUrl"]))
 
 
 def _of_held(run: Mapping[str, object]) -> str:

@@ -16,7 +16,7 @@ from cli.http_client import Api
 from cli.moments import clock, length
 from cli.options import Remote
 from cli.plain_text import plain
-from cli.run_view import ENDED, error_of, next_call, run_view, status_text, waits_for_somebody
+from cli.run_view import ENDED, error_of, next_call, run_view, show_run, status_text, waits_for_somebody
 
 if TYPE_CHECKING:
     from engine import WorkflowDefinition
@@ -88,7 +88,7 @@ def wait_for(remote: Remote, run_id: str, *, registry: str, interval_seconds: fl
     if remote.output.as_json:
         remote.output.document(run)
     else:
-        remote.output.show(run_view(run, of_run(remote.api, run, registry)))
+        show_run(remote.output, run, of_run(remote.api, run, registry))
     if waits_for_somebody(run):
         remote.output.note(f"not ended: {next_call(run)}")
     elif run.get("status") not in ENDED:

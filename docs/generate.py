@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT))
 from engine import Registry, mermaid, mermaid_states  # noqa: E402  (the root is put on the path above)
 from workflows import registry  # noqa: E402
 
-_FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^```\w.*?^```$", re.MULTILINE | re.DOTALL)
+"""Fenced blocks that name a language; those that do not are commands with remarks, which a translation says itself."""
 
 
 def readme(text: str) -> str:
@@ -26,9 +27,9 @@ def readme(text: str) -> str:
 
 
 def translated(text: str, original: str) -> str:
-    """The README in another language: its fenced blocks, in order, are those of the original."""
-    blocks = iter(_FENCED.findall(original))
-    return _FENCED.sub(lambda _: next(blocks, ""), text)
+    """The README in another language: its code and drawings, in order, are those of the original."""
+    blocks = iter(_CODE.findall(original))
+    return _CODE.sub(lambda _: next(blocks, ""), text)
 
 
 def examples(text: str) -> str:

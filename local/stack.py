@@ -103,7 +103,9 @@ class LocalStack:
             try:
                 self._front = Front(self._answer, port=self._port, payload_format=self._payload_format)
             except OSError as error:
-                raise PortTaken(f"port {self._port} is in use ({error.strerror}); choose another by --port, or 0 for a free one") from None
+                raise PortTaken(
+                    f"port {self._port} is in use ({error.strerror}); choose another by --port, or 0 for a free one"
+                ) from None
             exits.callback(self._front.close)
             self._clients, resources = self._provide(exits)
             self._settings = self._settings_for(resources)

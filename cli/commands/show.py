@@ -27,7 +27,7 @@ def command(remote: Remote, run_id: str, watch: bool, graph: bool, interval: flo
     in a pipe each change is a line, with --json a JSON document.
     """
     from cli.definition_source import of_run  # noqa: PLC0415  (loaded when used)
-    from cli.run_view import next_call, run_view  # noqa: PLC0415
+    from cli.run_view import next_call, show_run  # noqa: PLC0415
     from cli.watching import watch_run  # noqa: PLC0415
 
     if watch:
@@ -36,7 +36,7 @@ def command(remote: Remote, run_id: str, watch: bool, graph: bool, interval: flo
     if remote.output.as_json:
         remote.output.document(run)
         return 0
-    remote.output.show(run_view(run, of_run(remote.api, run, registry) if graph else None))
+    show_run(remote.output, run, of_run(remote.api, run, registry) if graph else None)
     following = next_call(run)
     if following is not None:
         remote.output.note(following)

@@ -163,6 +163,14 @@ def test_a_run_is_shown_with_its_graph_and_its_webhook(cli: Cli) -> None:
     assert "├─true─→ ○ ship" in result.stdout
 
 
+def test_a_link_is_shown_unbroken(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However narrow the terminal is: it is there to be copied."""
+    run_id = waiting(cli)
+    monkeypatch.setenv("COLUMNS", "40")
+    link = json.loads(cli("show", run_id, "--json").stdout)["wait"]["callbackUrl"]
+    assert f"webhook  {link}" in cli("show", run_id).stdout.splitlines()
+
+
 def test_showing_a_run_tells_what_to_call_next(cli: Cli) -> None:
     """By where it stands; of one that is done there is nothing more to tell."""
     cli("start", "order", "--id", "o1")

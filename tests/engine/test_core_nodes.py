@@ -152,6 +152,13 @@ def test_fail_fails_with_the_authors_own_error() -> None:
     assert went(caught) == (None, "error:OutOfStock")
 
 
+@pytest.mark.parametrize(("given", "said"), [("{{ 404 }}", "404"), ("{{ {a: null} }}", '{"a": null}'), (7, "7")])
+def test_a_failure_fails_by_its_own_error_whatever_its_message_is(given: JsonValue, said: str) -> None:
+    """What is no text is told as JSON."""
+    caught = first_step(core_engine("core:fail", {"error": "Odd", "message": given}, "error"))
+    assert result_of(caught).error == f"Odd: {said}"
+
+
 def test_a_loop_starts_afresh_after_done() -> None:
     """Its position is that of its own last success, so that a second entry begins at the first item."""
     engine = core_engine("core:loop", {"items": ["a"]}, "loop", "done")

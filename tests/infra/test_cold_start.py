@@ -54,9 +54,15 @@ NOWHERE = {"dispatcher.memory", "dispatcher.http_node.node", "dispatcher.plugins
 @cache
 def loaded_by(module: str, folder: Path, registry: str = "plain_registry:registry", plugins: str = "") -> set[str]:
     """Every module loaded once a function is initialized, in a Python of its own."""
-    program = f"{FUNCTION.format(module=module, part=PARTS[module])}\nimport sys\nprint('\\n'.join(sys.modules))"
+    return modules_after(FUNCTION.format(module=module, part=PARTS[module]), folder, registry, plugins)
+
+
+def modules_after(program: str, folder: Path, registry: str, plugins: str = "", **variables: str) -> set[str]:
+    """Every module loaded by a program."""
+    program += "\nimport sys\nprint('\\n'.join(sys.modules))"
     environment = {
         **ENVIRONMENT,
+        **variables,
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT}:{folder}",
         "REFLUXO_REGISTRY": registry,
@@ -114,6 +120,17 @@ def test_what_executes_nothing_imports_nothing_of_the_user(module: str, plain: P
     assert "workflows" not in loaded_by(module, plain, "workflows:registry")
     # The dispatcher does import it, and with it pydantic, for its workflows are definitions.
     assert {"workflows", "pydantic"} <= loaded_by("queue_handler", plain, "workflows:registry")
+
+
+@pytest.mark.parametrize("module", PARTS)
+def test_a_snapshot_holds_what_the_first_event_would_build(module: str, plain: Path) -> None:
+    """With SnapStart the entry point builds it when it is loaded; without, it waits for the event."""
+    program, entry_point = f"import dispatcher.{module}", f"dispatcher.{module}.handler"
+    begun = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start", "_HANDLER": entry_point}
+    kept = modules_after(program, plain, "workflows:registry", **begun)
+    assert kept >= {"boto3", "dispatcher.dynamodb_store"}
+    assert ("workflows" in kept) is (module not in {"sweep_handler", "dead_letter_handler"})
+    assert "boto3" not in modules_after(program, plain, "workflows:registry", _HANDLER=entry_point)
 
 
 def test_powertools_come_when_they_are_named(plain: Path) -> None:

@@ -6,13 +6,13 @@ It plays whoever the run waits for: each wait for a signal is answered with what
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Final
 
 from cli.definition_source import registry_at
 from cli.failures import USAGE, CommandError
-from cli.http_client import Api, workflow_path
+from cli.http_client import workflow_path
 from cli.options import Remote
 from cli.output import Output
 from cli.watching import watch_run
@@ -52,33 +52,34 @@ def run_one(
                 raise CommandError(str(error), USAGE) from None
         remote = Remote(stack.url, output, sign=False)
         started = remote.api.post(workflow_path(workflow, "runs"), {"input": run_input}).document
-        player = _Player(remote.api, answer)
-        code = watch_run(
+        said = json.dumps(answer, ensure_ascii=False)
+
+        def waits(signal: object, link: str) -> None:
+            if answers:
+                remote.api.post(link, answer)
+                output.note(f"the wait for {signal!r} is answered with {said}")
+            else:
+                output.note(f"it waits for {signal!r}: --answer JSON would answer, or: refluxo resume {link} JSON")
+
+        return watch_run(
             remote,
             str(started["workflowId"]),
             registry=registry,
             interval_seconds=_INTERVAL_SECONDS,
-            seen=player if answers else None,
+            seen=_EachWait(waits),
         )
-        for signal in player.answered:
-            output.note(f"the wait for {signal!r} was answered with {json.dumps(answer, ensure_ascii=False)}")
-        return code
 
 
-class _Player:
-    """Answers each wait for a signal once, by its link."""
+class _EachWait:
+    """Tells of each wait for a signal once, by its link."""
 
-    def __init__(self, api: Api, answer: object) -> None:
-        self._api = api
-        self._answer = answer
+    def __init__(self, waits: Callable[[object, str], None]) -> None:
+        self._waits = waits
         self._links: set[str] = set()
-        self.answered: list[object] = []
-        """The signals that were waited for, in order."""
 
     def __call__(self, run: Mapping[str, object]) -> None:
         wait = run.get("wait")
         link = wait.get("callbackUrl") if isinstance(wait, Mapping) else None
         if isinstance(wait, Mapping) and isinstance(link, str) and link not in self._links:
             self._links.add(link)
-            self._api.post(link, self._answer)
-            self.answered.append(wait.get("signal"))
+            self._waits(wait.get("signal"), link)

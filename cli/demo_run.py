@@ -141,6 +141,8 @@ class DemoRun:
         if wait.get("signal") is not None:
             return f"waits for signal {plain(wait['signal'])}, nothing runs"
         due_ms = _number(wait, "dueAt")
+        if 0 < due_ms <= self.last_at_ms:
+            return "its hour has passed: it is caught up with"
         return f"sleeps until {clock(due_ms, self.last_at_ms)}, nothing runs" if due_ms else "waits, nothing runs"
 
     def _end(self) -> Happening:

@@ -8,8 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from cli.failures import UNREACHABLE
-from cli.http_client import Answer, Api, ApiError, run_path
-from cli.run_view import ENDED
+from cli.http_client import ENDED, Answer, Api, ApiError, run_path
 
 _FAILURES_MAX: Final = 5
 """Looks in a row that may fail before the service counts as gone: it may be being deployed."""

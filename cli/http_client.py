@@ -21,6 +21,9 @@ from cli.failures import NOT_FOUND, REFUSED, UNREACHABLE, CommandError
 TIMEOUT_SECONDS: Final = 35.0
 """A little more than API Gateway gives any request (30 s)."""
 
+ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+"""Statuses of a run in which nothing more happens by itself."""
+
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 Authorize: TypeAlias = Callable[[str, str, bytes | None], Mapping[str, str]]

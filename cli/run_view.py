@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.graph_view import graph_view
+from cli.http_client import ENDED
 from cli.moments import length, moment
 from cli.output import Output
 from cli.plain_text import plain
@@ -32,9 +33,6 @@ _OUTPUT_LINES_MAX: Final = 30
 
 _LINES_BESIDE_GRAPH: Final = 14
 """Of a run that has not ended: its facts, the legend, an error, and the lines between them."""
-
-ENDED: Final = frozenset({"completed", "failed", "cancelled"})
-"""Statuses in which nothing more happens by itself."""
 
 
 def status_text(status: object) -> Text:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from cli.failures import NOT_FOUND, CommandError
 from cli.following import versions_of
 from cli.history_view import entries_of, pages
-from cli.http_client import Api, ApiError, run_path, workflow_path
-from cli.run_view import ENDED, error_of
+from cli.http_client import ENDED, Api, ApiError, run_path, workflow_path
+from cli.run_view import error_of
 from cli.smoke_definitions import ALL, CHAIN, LARGE, RETRY, RETRY_MS, ROUNDS, SIGNAL, WAIT, Definition
 
 LARGE_BYTES: Final = 480 * 1024

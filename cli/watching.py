@@ -12,11 +12,11 @@ from rich.text import Text
 from cli.definition_source import of_run
 from cli.failures import DONE, FAILED
 from cli.following import versions_of
-from cli.http_client import Api
+from cli.http_client import ENDED, Api
 from cli.moments import clock, length
 from cli.options import Remote
 from cli.plain_text import plain
-from cli.run_view import ENDED, error_of, next_call, run_view, show_run, status_text, waits_for_somebody
+from cli.run_view import error_of, next_call, run_view, show_run, status_text, waits_for_somebody
 
 if TYPE_CHECKING:
     from engine import WorkflowDefinition

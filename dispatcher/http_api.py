@@ -143,7 +143,7 @@ class HttpApi:
     def _answer(self, request: Request) -> Response:
         found = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(request.path)) is not None]
         if not found:
-            raise RequestFault(404, f"there is nothing at {request.method} {request.path}")
+            raise RequestFault(404, f"there is nothing at {request.method} {request.path}; see GET /openapi.json")
         # HEAD is a GET whose answer is not told.
         method = "GET" if request.method == "HEAD" else request.method
         for route, match in found:

@@ -60,7 +60,12 @@ def command(
     if remote.output.as_json:
         remote.output.document({"runs": runs, "cursor": cursor})
         return 0
-    _show(remote, runs)
+    if runs:
+        _show(remote, runs)
+    elif any(value is not None for value in filters.values()):
+        remote.output.note("no runs are so; refluxo list shows those there are")
+    else:
+        remote.output.note("no runs; refluxo start NAME starts one")
     if cursor is not None:
         remote.output.note(f"there may be more: --all, or --cursor {cursor}")
     return 0
@@ -91,9 +96,6 @@ def _show(remote: Remote, runs: Sequence[Mapping[str, object]]) -> None:
     from cli.plain_text import plain  # noqa: PLC0415
     from cli.run_view import status_text  # noqa: PLC0415
 
-    if not runs:
-        remote.output.note("no runs; refluxo start NAME starts one")
-        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("RUN", overflow="fold")
     for name in ("WORKFLOW", "STATUS", "AT", "STARTED", "TAGS"):

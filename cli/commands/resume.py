@@ -40,6 +40,9 @@ def command(remote: Remote, run_id: str, payload: object, reason: str | None, ke
         split = address(run_id)
         answer = Api(f"{split.scheme}://{split.netloc}").post(run_id, payload, idempotency_key=key)
         return told_accepted(remote, answer, "payload delivered", repeated=_TWICE)
+    # What lifts a hold may find a run that sleeps on.
+    held = not remote.output.as_json and "held" in remote.api.get(run_path(run_id)).document
     body = payload if reason is None else {"reason": reason}
     answer = remote.api.post(run_path(run_id, "resume"), body, idempotency_key=key)
-    return told_accepted(remote, answer, f"{run_id} goes on", repeated=None if payload is None else _TWICE)
+    done = f"the hold of {run_id} is lifted" if held else f"{run_id} goes on"
+    return told_accepted(remote, answer, done, repeated=None if payload is None else _TWICE)

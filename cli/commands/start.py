@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
 
 import click
 
 from cli.completions import workflow_names
 from cli.failures import USAGE, CommandError
-from cli.http_client import Answer, ApiError, workflow_path
+from cli.http_client import ENDED, Answer, ApiError, workflow_path
 from cli.options import Json, Pair, Remote, calls_api, examples, interval_option, registry_option
 
 SECTION = "Runs"
-
-_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 
 @click.command(
@@ -88,7 +85,7 @@ def _told(remote: Remote, started: object) -> None:
 
     run_id, status = (started.get("workflowId"), started.get("status")) if isinstance(started, dict) else ("", "")
     remote.output.show(status_text(status).append(f"  {run_id}", style="default not bold"))
-    remote.output.note(f"refluxo show {run_id}" + (" shows it" if status in _ENDED else " --watch follows it"))
+    remote.output.note(f"refluxo show {run_id}" + (" shows it" if status in ENDED else " --watch follows it"))
 
 
 def _with_fields(run_input: object, fields: Sequence[tuple[str, str]]) -> object:

@@ -149,6 +149,7 @@ def test_watching_a_start_to_its_end(cli: Cli) -> None:
     result = cli("start", "loop", "--watch", "--interval", "0")
     assert result.exit_code == 0
     assert '"count": 3' in result.stdout
+    assert "\N{MULTIPLICATION SIGN}4" in next(line for line in result.stdout.splitlines() if line.startswith("✓ each"))
 
 
 # --- show --------------------------------------------------------------------------------------
@@ -279,6 +280,7 @@ def test_pages_are_read_until_there_are_enough_or_no_more(cli: Cli) -> None:
 def test_a_list_of_nothing_says_what_to_do(cli: Cli) -> None:
     """And is still a document for programs."""
     assert "refluxo start" in cli("list").stderr
+    assert "no runs are so" in cli("list", "--status", "failed").stderr
     assert json.loads(cli("list", "--json").stdout) == {"runs": [], "cursor": None}
 
 
@@ -384,7 +386,7 @@ def test_pause_and_resume_hold_a_run_and_let_it_go(cli: Cli) -> None:
     cli("start", "order", "--id", "o1")
     assert "on hold" in cli("pause", "o1", "--reason", "freeze").stdout
     assert "on hold by anonymous: freeze" in cli("show", "o1").stdout
-    assert cli("resume", "o1", "--reason", "over").exit_code == 0
+    assert cli("resume", "o1", "--reason", "over").stdout == "the hold of o1 is lifted\n"
     assert "(over)" in cli("history", "o1").stdout
 
 

@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from cli.commands.list_ import STATUSES
 from cli.failures import MEANINGS
+from cli.http_client import ENDED
 from cli.main import SECTIONS, Commands, main, refluxo
-from cli.run_view import ENDED, STATUS_STYLES
+from cli.run_view import STATUS_STYLES
 from engine import Status
 from tests.cli.conftest import Cli
 from tests.cli.service import Service

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dispatcher.front_door import FrontDoor
     from dispatcher.gathering import Gathering
     from dispatcher.head_effects import HeadEffects
-    from dispatcher.http_api import HttpApi
+    from dispatcher.http.api import HttpApi
     from dispatcher.http_node.node import HttpNode
     from dispatcher.operator_calls import OperatorCalls
     from dispatcher.retention import Retention
@@ -325,7 +325,7 @@ class App:
     @cached_property
     def http_api(self) -> HttpApi:
         """Answers HTTP events."""
-        from dispatcher.http_api import AnsweringRooms, HttpApi  # noqa: PLC0415
+        from dispatcher.http.api import AnsweringRooms, HttpApi  # noqa: PLC0415
 
         rooms = AnsweringRooms(
             front_door=self.front_door,

@@ -9,7 +9,7 @@ from dispatcher import bootstrap
 
 if TYPE_CHECKING:
     # For the annotation alone: the API is built when the first request comes.
-    from dispatcher.http_api import RemainingTime
+    from dispatcher.http.api import RemainingTime
 
 
 def handler(event: Mapping[str, object], context: RemainingTime | None) -> dict[str, object]:

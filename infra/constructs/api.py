@@ -29,7 +29,7 @@ OPEN_ROUTES: Final = (
 PREFLIGHT_ROUTE: Final = ("/{proxy+}", (apigateway.HttpMethod.OPTIONS,))
 """Open where pages may call: a browser asks first, without credentials, and the default route would refuse it."""
 
-# As the front door has them (dispatcher.http_cors): said here as well, for API Gateway's own refusals carry them only
+# As the front door has them (dispatcher.http.cors): said here as well, for API Gateway's own refusals carry them only
 # if it knows, and then it replaces what the function says.
 CORS_HEADERS: Final = (
     "Authorization",

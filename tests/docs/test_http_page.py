@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from dispatcher.http_routes import ROUTES
-from dispatcher.openapi import openapi_document
+from dispatcher.http.openapi import openapi_document
+from dispatcher.http.routes import ROUTES
 from tests.dispatcher.memory_loop import MemoryLoop
 from tests.dispatcher.virtual_time import VirtualTime, virtual_time
 from tests.docs.test_snippets import ROOT, Block, blocks_of

@@ -199,7 +199,10 @@ def test_what_is_missing_or_unknown_is_told_beside_expressions(
             "core:http",
             {"method": "{{ run.input.method }}", "url": "https://{{ run.input.host }}", "timeoutMs": "{{ 5 }}"},
         ),
-        ("core:http", {"method": "GET", "url": "http://x.test", "query": {"a": "{{ run.input }}"}, "headers": "{{ run.input }}"}),
+        (
+            "core:http",
+            {"method": "GET", "url": "http://x.test", "query": {"a": "{{ run.input }}"}, "headers": "{{ run.input }}"},
+        ),
         ("core:sleep", {"ms": "{{ run.input }}"}),
         ("core:sleep", "{{ run.input }}"),
         ("core:map", {"items": ["{{ run.input }}"], "workflow": "named", "maxConcurrency": "{{ 2 }}"}),

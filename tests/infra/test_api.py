@@ -10,9 +10,9 @@ import pytest
 from aws_cdk import Duration, Stack
 from aws_cdk.assertions import Match, Template
 
-from dispatcher.http_cors import Cors
-from dispatcher.http_request import headers_of
-from dispatcher.http_routes import ROUTES, Route
+from dispatcher.http.cors import Cors
+from dispatcher.http.request import headers_of
+from dispatcher.http.routes import ROUTES, Route
 from infra.constructs.api import HttpFront
 from infra.constructs.function import Package, PackageFunction
 from infra.settings import StackSettings

@@ -37,14 +37,14 @@ CLIENTS = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "ur
 
 NOT_BEFORE_A_DEFINITION = {"engine.definition", "engine.core_nodes", "engine.core_data", "engine.expressions"}
 EXECUTING = {"engine.workflow_engine", "engine.registry", "dispatcher.dispatch", "dispatcher.catalog"}
-ANSWERING = {"dispatcher.http_api", "dispatcher.front_door", "dispatcher.operator_calls"}
+ANSWERING = {"dispatcher.http.api", "dispatcher.front_door", "dispatcher.operator_calls"}
 
 UNUSED = {
     "http_handler": {"dispatcher.dispatch", "dispatcher.sweep", "dispatcher.dead_letters"},
     "queue_handler": {"dispatcher.sweep", "dispatcher.dead_letters", "dispatcher.rewind", *ANSWERING},
     "sweep_handler": {"dispatcher.dead_letters", "dispatcher.webhook_token", *EXECUTING, *ANSWERING},
     "dead_letter_handler": {"dispatcher.sweep", "dispatcher.webhook_token", *EXECUTING, *ANSWERING},
-    "event_handler": {"dispatcher.dispatch", "dispatcher.sweep", "dispatcher.dead_letters", "dispatcher.http_api"},
+    "event_handler": {"dispatcher.dispatch", "dispatcher.sweep", "dispatcher.dead_letters", "dispatcher.http.api"},
 }
 """Parts of our own that each function has no use for."""
 

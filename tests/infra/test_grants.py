@@ -25,7 +25,7 @@ from dispatcher import table_schema
 from dispatcher.bootstrap import App, aws_adapters
 from dispatcher.dead_letter_handler import handle_dead_letters
 from dispatcher.event_handler import handle_event
-from dispatcher.http_routes import ROUTES, Route
+from dispatcher.http.routes import ROUTES, Route
 from dispatcher.queue_handler import handle_batch
 from dispatcher.settings import Settings
 from dispatcher.sweep_handler import handle_schedule

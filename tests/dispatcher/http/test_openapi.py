@@ -28,10 +28,10 @@ from schemathesis.specs.openapi.checks import (
 
 from dispatcher.bootstrap import Adapters, App
 from dispatcher.front_door import StartRequest
-from dispatcher.http_routes import ROUTES
+from dispatcher.http.openapi import openapi_document
+from dispatcher.http.routes import ROUTES
 from dispatcher.memory import InMemoryBucket, InMemoryRunStore, InMemoryStepQueue
 from dispatcher.messages import Delivery, decode
-from dispatcher.openapi import openapi_document
 from engine import WorkflowDefinition
 from local.front import http_event
 from tests.dispatcher import examples
@@ -69,8 +69,8 @@ def test_every_parameter_of_a_path_is_described() -> None:
 def test_nothing_else_pays_for_it() -> None:
     """A process that answers other calls never imports it."""
     code = (
-        "import sys, dispatcher.http_handler, dispatcher.http_api, dispatcher.http_runs, dispatcher.http_listing, "
-        "dispatcher.http_operator, dispatcher.http_definitions, dispatcher.http_service; "
+        "import sys, dispatcher.http_handler, dispatcher.http.api, dispatcher.http.runs, dispatcher.http.listing, "
+        "dispatcher.http.operator, dispatcher.http.definitions, dispatcher.http.service; "
         "print([name for name in sys.modules if 'openapi' in name])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603

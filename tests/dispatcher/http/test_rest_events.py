@@ -12,8 +12,8 @@ import pytest
 
 from dispatcher.bootstrap import App
 from dispatcher.handler import handle
-from dispatcher.http_event import read_request
-from dispatcher.http_request import Identity
+from dispatcher.http.event import read_request
+from dispatcher.http.request import Identity
 from local.poller import FunctionContext
 from tests.dispatcher import examples
 from tests.dispatcher.conftest import NewLoop

@@ -10,7 +10,7 @@ import pytest
 
 from dispatcher.errors import Retryable
 from dispatcher.head import Head
-from dispatcher.http_api import HttpApi
+from dispatcher.http.api import HttpApi
 from dispatcher.limits import WAIT_RESERVE_MS, WAIT_SECONDS_MAX
 from engine import Registry
 from tests.dispatcher import examples

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from dispatcher.catalog import Catalog
-from dispatcher.http_conditions import etag, matches, unless_known
-from dispatcher.http_request import Request, Response, response_of, with_header
-from dispatcher.http_tenancy import operators_only
-from dispatcher.problems import RequestFault
+from dispatcher.http.conditions import etag, matches, unless_known
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request, Response, response_of, with_header
+from dispatcher.http.tenancy import operators_only
 from engine import WorkflowDefinition
 from engine.errors import Fault, InvalidDefinition
 from engine.json_value import JsonObject, JsonValue

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from dispatcher.http_request import Request, Response
+from dispatcher.http.request import Request, Response
 
 if TYPE_CHECKING:
     # For annotations alone: each of these is loaded by the call that needs it.
-    from dispatcher.http_definitions import DefinitionRoutes
-    from dispatcher.http_listing import ListingRoutes
-    from dispatcher.http_operator import OperatorRoutes
-    from dispatcher.http_runs import RunRoutes
-    from dispatcher.http_service import ServiceRoutes
+    from dispatcher.http.definitions import DefinitionRoutes
+    from dispatcher.http.listing import ListingRoutes
+    from dispatcher.http.operator import OperatorRoutes
+    from dispatcher.http.runs import RunRoutes
+    from dispatcher.http.service import ServiceRoutes
 
 
 class Rooms(Protocol):

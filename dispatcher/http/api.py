@@ -16,26 +16,26 @@ from urllib.parse import unquote, urlsplit
 from dispatcher.archive import Archive
 from dispatcher.catalog import Catalog
 from dispatcher.front_door import FrontDoor
-from dispatcher.http_cors import Cors
-from dispatcher.http_event import read_request
-from dispatcher.http_request import Request, Response, empty_response, headers_of, response_of, with_header
-from dispatcher.http_routes import ROUTES, Route
-from dispatcher.http_tenancy import Tenancy
+from dispatcher.http.cors import Cors
+from dispatcher.http.event import read_request
+from dispatcher.http.problems import RequestFault, problem_of, status_of
+from dispatcher.http.request import Request, Response, empty_response, headers_of, response_of, with_header
+from dispatcher.http.routes import ROUTES, Route
+from dispatcher.http.tenancy import Tenancy
 from dispatcher.messages import valid_run_id
 from dispatcher.operator_calls import OperatorCalls
 from dispatcher.ports import RunStore, StepQueue
-from dispatcher.problems import RequestFault, problem_of, status_of
 from engine.errors import Fault
 from engine.json_value import JsonObject
 from engine.naming import valid_name
 
 if TYPE_CHECKING:
     # For annotations alone: each of these is loaded by the call that needs it.
-    from dispatcher.http_definitions import DefinitionRoutes
-    from dispatcher.http_listing import ListingRoutes
-    from dispatcher.http_operator import OperatorRoutes
-    from dispatcher.http_runs import RunRoutes
-    from dispatcher.http_service import ServiceRoutes
+    from dispatcher.http.definitions import DefinitionRoutes
+    from dispatcher.http.listing import ListingRoutes
+    from dispatcher.http.operator import OperatorRoutes
+    from dispatcher.http.runs import RunRoutes
+    from dispatcher.http.service import ServiceRoutes
 
 _LOG: Final = logging.getLogger("refluxo.http")
 
@@ -64,8 +64,8 @@ class AnsweringRooms:
     @cached_property
     def runs(self) -> RunRoutes:
         """See Rooms."""
-        from dispatcher.http_runs import RunRoutes  # noqa: PLC0415  (loaded when used, as are those below)
-        from dispatcher.http_wait import Patience  # noqa: PLC0415
+        from dispatcher.http.runs import RunRoutes  # noqa: PLC0415  (loaded when used, as are those below)
+        from dispatcher.http.wait import Patience  # noqa: PLC0415
 
         patience = Patience(self.front_door.show, self.now_ms, self.pause_ms)
         return RunRoutes(self.front_door, self.operator_calls, patience)
@@ -73,34 +73,34 @@ class AnsweringRooms:
     @cached_property
     def operators(self) -> OperatorRoutes:
         """See Rooms."""
-        from dispatcher.http_operator import OperatorRoutes  # noqa: PLC0415
+        from dispatcher.http.operator import OperatorRoutes  # noqa: PLC0415
 
         return OperatorRoutes(self.operator_calls)
 
     @cached_property
     def listings(self) -> ListingRoutes:
         """See Rooms."""
-        from dispatcher.http_listing import ListingRoutes  # noqa: PLC0415
+        from dispatcher.http.listing import ListingRoutes  # noqa: PLC0415
 
         return ListingRoutes(self.store, self.archive)
 
     @cached_property
     def definitions(self) -> DefinitionRoutes:
         """See Rooms."""
-        from dispatcher.http_definitions import DefinitionRoutes  # noqa: PLC0415
+        from dispatcher.http.definitions import DefinitionRoutes  # noqa: PLC0415
 
         return DefinitionRoutes(self.catalog)
 
     @cached_property
     def service(self) -> ServiceRoutes:
         """See Rooms."""
-        from dispatcher.http_service import ServiceRoutes  # noqa: PLC0415
+        from dispatcher.http.service import ServiceRoutes  # noqa: PLC0415
 
         return ServiceRoutes(self.front_door, self.store, self.queue, _openapi)
 
 
 def _openapi() -> JsonObject:
-    from dispatcher.openapi import openapi_document  # noqa: PLC0415  (one call needs it)
+    from dispatcher.http.openapi import openapi_document  # noqa: PLC0415  (one call needs it)
 
     return openapi_document()
 

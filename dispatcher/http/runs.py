@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dispatcher.front_door import FrontDoor, Started, StartRequest
 from dispatcher.head import Head, Hold, hold_to_json
-from dispatcher.http_bodies import OperatorBody, StartBody, body_of
-from dispatcher.http_conditions import etag, unless_known
-from dispatcher.http_request import Request, Response, accepted, response_of, with_header
-from dispatcher.http_wait import Patience, wait_seconds
+from dispatcher.http.bodies import OperatorBody, StartBody, body_of
+from dispatcher.http.conditions import etag, unless_known
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request, Response, accepted, response_of, with_header
+from dispatcher.http.wait import Patience, wait_seconds
 from dispatcher.operator_calls import Caller, OperatorCalls
-from dispatcher.problems import RequestFault
 from engine.json_value import JsonObject, checked_copy
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dispatcher.http_bodies import ForkBody, OperatorBody, RetryBody, body_of
-from dispatcher.http_conditions import run_versions
-from dispatcher.http_request import Request, Response, accepted, response_of, with_header
-from dispatcher.http_tenancy import operators_only
+from dispatcher.http.bodies import ForkBody, OperatorBody, RetryBody, body_of
+from dispatcher.http.conditions import run_versions
+from dispatcher.http.request import Request, Response, accepted, response_of, with_header
+from dispatcher.http.tenancy import operators_only
 from dispatcher.operator_calls import Caller, OperatorCalls
 from engine import Snapshot
 from engine.json_value import checked_copy

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dispatcher.http_request import Response, headers_of
+from dispatcher.http.request import Response, headers_of
 from dispatcher.limits import PREFLIGHT_SECONDS
 
 ANY_ORIGIN: Final = "*"

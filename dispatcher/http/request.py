@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from dispatcher.http.problems import RequestFault
 from dispatcher.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX, REQUEST_BODY_BYTES_MAX
-from dispatcher.problems import RequestFault
 from engine.errors import Fault, InvalidOutput
 from engine.json_value import JsonObject, JsonValue, checked_copy
 

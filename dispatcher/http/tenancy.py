@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from dispatcher.errors import RunNotFound
 from dispatcher.head import Head
-from dispatcher.http_request import Request
-from dispatcher.problems import RequestFault
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request
 from engine.naming import valid_name
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from dispatcher.errors import DispatchError
 from dispatcher.front_door import FrontDoor
-from dispatcher.http_request import Request, Response, response_of
+from dispatcher.http.request import Request, Response, response_of
 from dispatcher.ports import RunStore, StepQueue
 from engine.json_value import JsonObject, JsonValue
 

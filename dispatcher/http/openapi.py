@@ -11,15 +11,15 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
-from dispatcher.http_bodies import ForkBody, OperatorBody, RetryBody, StartBody
-from dispatcher.http_routes import ROUTES, Route
+from dispatcher.http.bodies import ForkBody, OperatorBody, RetryBody, StartBody
+from dispatcher.http.openapi_schemas import component_schemas, ref
+from dispatcher.http.routes import ROUTES, Route
 from dispatcher.limits import (
     HISTORY_PAGE_ENTRIES_MAX,
     IDEMPOTENCY_KEY_CHARACTERS_MAX,
     LIST_LIMIT_MAX,
     WAIT_SECONDS_MAX,
 )
-from dispatcher.openapi_schemas import component_schemas, ref
 from engine import Status, WorkflowDefinition
 from engine.json_value import JsonObject, JsonValue
 from engine.naming import NAME_PATTERN

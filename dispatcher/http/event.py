@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dispatcher.http_request import Identity, Request
+from dispatcher.http.request import Identity, Request
 
 
 def read_request(event: Mapping[str, object], *, prefix: str = "") -> Request:

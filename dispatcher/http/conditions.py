@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dispatcher.http_request import Response, empty_response, with_header
+from dispatcher.http.request import Response, empty_response, with_header
 
 # More than any version has; int() refuses a few thousand.
 _DIGITS_MAX: Final = 16

@@ -6,9 +6,9 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from dispatcher.http_request import Request
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request
 from dispatcher.limits import REASON_CHARACTERS_MAX, TAGS_MAX
-from dispatcher.problems import RequestFault
 from engine.definition import faults_of
 from engine.errors import Fault
 from engine.naming import NAME_PATTERN, camel_case, valid_name

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from dispatcher.http_bodies import ForkBody, OperatorBody, RetryBody, StartBody
+from dispatcher.http.bodies import ForkBody, OperatorBody, RetryBody, StartBody
 from engine import Status, WorkflowDefinition
 from engine.json_value import JsonObject, JsonValue, checked_copy
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from dispatcher.errors import DispatchError
 from dispatcher.head import Head
-from dispatcher.http_request import Request
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request
 from dispatcher.limits import (
     WAIT_FIRST_PAUSE_MS,
     WAIT_PAUSE_GROWTH,
@@ -16,7 +17,6 @@ from dispatcher.limits import (
     WAIT_RESERVE_MS,
     WAIT_SECONDS_MAX,
 )
-from dispatcher.problems import RequestFault
 from engine.errors import Fault
 
 _PARAMETER: Final = "wait"

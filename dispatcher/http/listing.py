@@ -12,7 +12,8 @@ from dispatcher.archive import Archive
 from dispatcher.errors import RunNotFound
 from dispatcher.head import Head, OperatorCall, hold_to_json
 from dispatcher.history import Entry
-from dispatcher.http_request import Request, Response, response_of
+from dispatcher.http.problems import RequestFault
+from dispatcher.http.request import Request, Response, response_of
 from dispatcher.limits import (
     HISTORY_PAGE_ENTRIES,
     HISTORY_PAGE_ENTRIES_MAX,
@@ -22,7 +23,6 @@ from dispatcher.limits import (
 )
 from dispatcher.listing import cursor_at, cursor_before, started_at_ms
 from dispatcher.ports import RunPage, RunQuery, RunStore
-from dispatcher.problems import RequestFault
 from dispatcher.table_schema import started_sort_key
 from engine import Status
 from engine.errors import Fault

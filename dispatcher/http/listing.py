@@ -121,9 +121,11 @@ class _Query:
 
     def __init__(self, request: Request) -> None:
         self._values = request.query
+        self._asked: list[str] = []
         self._faults: list[Fault] = []
 
     def text(self, name: str) -> str | None:
+        self._asked.append(name)
         return self._values.get(name) or None
 
     def status(self) -> Status | None:
@@ -157,7 +159,10 @@ class _Query:
         return min(max(at_ms, 0), _MOMENT_MS_MAX)
 
     def check(self) -> None:
-        """Raises RequestFault with every fault there was."""
+        """Raises RequestFault with every fault there was; what nobody asked for is one, for it is a typo."""
+        known = ", ".join(self._asked)
+        unknown = [name for name in self._values if name not in self._asked]
+        self._faults += [Fault(f"query.{name}", f"there is no such parameter; there are {known}") for name in unknown]
         if self._faults:
             raise RequestFault(400, "the query cannot be read", self._faults)
 

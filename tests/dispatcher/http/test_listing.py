@@ -147,6 +147,7 @@ class TestRuns:
             (f"limit={'9' * 5000}", ["query.limit"]),
             ("since=yesterday", ["query.since"]),
             ("until=2026-13-01", ["query.until"]),
+            ("wrokflow=short&limit=1", ["query.wrokflow"]),
             ("status=x&since=y&until=z&limit=w", ["query.status", "query.since", "query.until", "query.limit"]),
         ],
     )

@@ -28,8 +28,8 @@ def test_survives(new_refluxo_runner):
 
 def test_the_fixtures_run_workflows(pytester: pytest.Pytester) -> None:
     """Over the registry that the project's settings name."""
-    pytester.makepyfile(mine=_REGISTRY, test_mine=_TESTS)
-    pytester.makeini("[pytest]\nrefluxo_registry = mine:registry\n")
+    pytester.makepyfile(registry_of_the_plugin_test=_REGISTRY, test_mine=_TESTS)
+    pytester.makeini("[pytest]\nrefluxo_registry = registry_of_the_plugin_test:registry\n")
     pytester.syspathinsert()
     pytester.runpytest_inprocess("-p", "no:cacheprovider", *_plugin()).assert_outcomes(passed=2)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from engine.json_value import JsonValue, checked_copy
 from engine.route import Route
 from local.events import UPLOAD_BUCKET_NAME
 from local.keeper import SAVE_SECONDS
@@ -65,7 +66,8 @@ def _first_run(stack: LocalStack) -> Iterator[str]:
     if name is None:
         yield "Your registry has no workflow yet: add one, save, and it is here."
         return
-    body = json.dumps({"input": _EXAMPLE_INPUT if name == _EXAMPLE else {}})
+    schema = stack.app.registry.workflow(name).input
+    body = json.dumps({"input": _EXAMPLE_INPUT if name == _EXAMPLE else example_input(schema)})
     yield "Start a run:"
     yield from _post(f"{stack.url}/workflows/{name}/runs", body)
 
@@ -95,6 +97,34 @@ def _next(stack: LocalStack) -> Iterator[str]:
 def _post(url: str, body: str) -> Iterator[str]:
     yield f"  curl -s {url} \\"
     yield f"    -H 'content-type: application/json' -d {shlex.quote(body)}"
+
+
+def example_input(schema: object) -> JsonValue:
+    """A value as a JSON Schema asks for, with the fields that must be there; one to begin with, not one to rely on."""
+    if not isinstance(schema, Mapping):
+        return {}
+    for word in ("examples", "enum"):
+        values = schema.get(word)
+        if isinstance(values, list) and values:
+            return checked_copy(values[0])
+    for word in ("default", "const"):
+        if word in schema:
+            return checked_copy(schema[word])
+    properties, kind = schema.get("properties"), schema.get("type")
+    if kind == "object" or isinstance(properties, Mapping):
+        fields = properties if isinstance(properties, Mapping) else {}
+        return {name: example_input(fields.get(name)) for name in schema.get("required") or ()}
+    return _OF_A_TYPE.get(str(kind), {})
+
+
+_OF_A_TYPE: Final[Mapping[str, JsonValue]] = {
+    "string": "example",
+    "integer": 1,
+    "number": 1,
+    "boolean": True,
+    "array": [],
+    "null": None,
+}
 
 
 def example_event(route: Route) -> dict[str, object]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine import Registry
+from engine.schema import schema_faults
 from local import LocalStack
-from local.greeting import example_event, greeting
+from local.greeting import example_event, example_input, greeting
 from local.own_command import own_command
 from tests.local.http import call
 
@@ -51,6 +52,37 @@ def test_an_example_is_for_its_route(pattern: dict[str, Any]) -> None:
     registry.add({"name": "w", "nodes": [{"id": "n", "type": "core:set"}], "edges": []})
     route = registry.route(pattern, "w")
     assert route.matches(example_event(route))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"email": {"type": "string", "minLength": 3}}, "required": ["email"]},
+        {"type": "object", "properties": {"n": {"type": "integer"}, "not": {}}, "required": ["n"]},
+        {
+            "properties": {"kind": {"enum": ["a", "b"]}, "at": {"properties": {"x": {"type": "number"}}}},
+            "required": ["kind"],
+        },
+        {
+            "type": "object",
+            "properties": {
+                "who": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {"name": {"type": "string", "examples": ["Ana"]}},
+                }
+            },
+            "required": ["who"],
+        },
+        {"type": "array"},
+        {"type": "string", "default": "x"},
+        {"type": "object"},
+        {},
+    ],
+)
+def test_an_example_is_an_input(schema: dict[str, Any]) -> None:
+    """Whoever pastes the line has a run, not an error."""
+    assert schema_faults(schema, example_input(schema)) == ()
 
 
 def test_the_example_of_an_upload_is_whole() -> None:

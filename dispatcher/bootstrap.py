@@ -385,7 +385,7 @@ def app() -> App:
 
 
 _KEPT: Final[Mapping[str, Sequence[str]]] = {
-    "dispatcher.http_handler.handler": ("http_api", "front_door", "operator_calls"),
+    "dispatcher.http_handler.handler": ("http_api",),
     "dispatcher.queue_handler.handler": ("catalog", "gathering"),
     "dispatcher.sweep_handler.handler": ("sweep",),
     "dispatcher.dead_letter_handler.handler": ("dead_letters",),

@@ -59,18 +59,18 @@ def nodes() -> str:
         "no executor yet. `workflow` and `branches` are taken as written: the expressions of a definition in there are",
         "the child's own.",
     ]
-    for description in Registry().describe_node_types():
+    for description in Registry().describe_node_types(_EXECUTED_BY_THE_SHELL):
         if isinstance(description, dict):
             lines += ["", *_node(description)]
     return "\n".join(lines) + "\n"
 
 
-_HOSTED = {"core:parallel", "core:map", "core:workflow", "core:signal"}
+_EXECUTED_BY_THE_SHELL = ("core:http",)
 
 
 def _node(description: Mapping[str, object]) -> list[str]:
     node_type = str(description["type"])
-    lines = [f"## `{node_type}`" + (", described only" if node_type in _HOSTED else ""), ""]
+    lines = [f"## `{node_type}`" + ("" if description["executed"] else ", described only"), ""]
     lines.append(str(description["description"]).replace("``", "`"))
     handles = description["handles"]
     named = "follow from its data" if handles is None else ", ".join(f"`{h}`" for h in _list(handles)) or "none"

@@ -37,8 +37,9 @@ def command(name: str, *, parent: Path, as_json: bool) -> int:
     """
     from cli.project import CannotCreate, create_project, installed_kit  # noqa: PLC0415  (loaded when used)
 
+    kit = installed_kit()
     try:
-        files = create_project(name, parent.expanduser())
+        files = create_project(name, parent.expanduser(), kit=kit)
     except (CannotCreate, OSError) as error:
         raise CommandError(str(error), USAGE) from None
     folder = parent.expanduser() / name
@@ -47,7 +48,6 @@ def command(name: str, *, parent: Path, as_json: bool) -> int:
         output.document({"folder": str(folder.resolve()), "files": [str(path) for path in files]})
         return 0
     output.show(_tree(folder, files))
-    kit = installed_kit()
     if "file://" in kit:
         output.note(f"the kit is taken from {kit.removeprefix('@ ')}: set KIT in the Makefile before you share this")
     output.note(f"next: cd {folder} && make demo")
